@@ -1,0 +1,28 @@
+import { defineConfig } from 'vitest/config'
+
+const conditions = ['durable-streams-yjs:source']
+const resolve = { resolve: { conditions }, ssr: { resolve: { conditions } } }
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        ...resolve,
+        test: {
+          name: 'unit',
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/conformance/**', 'test/process/**'],
+        },
+      },
+      {
+        ...resolve,
+        test: { name: 'conformance', include: ['test/conformance/*.test.ts'], testTimeout: 30_000 },
+      },
+      { ...resolve, test: { name: 'process', include: ['test/process/*.test.ts'], testTimeout: 120_000 } },
+      {
+        ...resolve,
+        test: { name: 'e2e', include: ['e2e/*.test.ts'], testTimeout: 60_000, hookTimeout: 60_000 },
+      },
+    ],
+  },
+})

@@ -1,0 +1,47 @@
+export {
+  type AwarenessEntry,
+  AwarenessError,
+  absentState,
+  decodeAwareness,
+  encodeAwareness,
+} from './awareness.ts'
+export { decodeFrames, encodeFrames, FrameError } from './frames.ts'
+export { isJson, isTextual, mediaType } from './media.ts'
+export {
+  ContentType,
+  Control,
+  DefaultAwareness,
+  DefaultPort,
+  ErrorCode,
+  Header,
+  Live,
+  Path,
+  Present,
+  Query,
+  ReservedSegment,
+  Sentinel,
+  SseEncoding,
+  SseEvent,
+  type Transport,
+} from './names.ts'
+export {
+  formatOffset,
+  namesSnapshot,
+  type Offset,
+  type Place,
+  parseOffset,
+  parseSnapshotOffset,
+  snapshotOffset,
+} from './offset.ts'
+export { type Range, Ranges } from './ranges.ts'
+export { type ControlEvent, controlEvent, dataEvent, heartbeat, parseControl } from './sse.ts'
+export {
+  causalGap,
+  encodeDeletes,
+  isEmptyUpdate,
+  readUpdate,
+  trimUpdate,
+  type UpdateSummary,
+} from './update.ts'
+export { UpdateError } from './update-error.ts'
+export { snapshotLimits, type UpdateLimits, updateLimits } from './update-limits.ts'

@@ -1,0 +1,25 @@
+/** Every bound and interval of the client, with its reason. Those a caller may change are options of the same name. */
+export const limits = {
+  /** A request without the head of an answer for this long is taken for lost. */
+  timeoutMs: 30_000,
+  /** A live link on which nothing came is taken for dead; servers say something every 30 s or sooner. */
+  silenceMs: 45_000,
+  /** The first wait after a failure is random below this. */
+  baseMs: 250,
+  /** No wait is random above this. */
+  capMs: 30_000,
+  /** The longest wait a server may ask for: a wrong clock must not silence a client for a year. */
+  retryAfterMs: 3_600_000,
+  /** How often a single request is sent at most: at most eight seconds of waiting before the caller is told. */
+  attempts: 6,
+  /** Failures are forgotten after a link has worked this long, so one that dies every second is not hammered. */
+  healthyMs: 5_000,
+  /** A live answer that ended sooner and brought nothing counts as a failure. */
+  shortLinkMs: 1_000,
+  /** Characters of one server-sent event: half of what the engines can hold in one string. */
+  eventChars: 2 ** 28,
+  /** Bytes of an error answer that are looked at. */
+  problemBytes: 65_536,
+  /** Bytes that a producer joins into one request: what a server takes in one POST. A larger append goes alone. */
+  joinBytes: 1_000_000,
+} as const

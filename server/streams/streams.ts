@@ -1,0 +1,250 @@
+import { type AppendCommand, decideAppend } from '../rules/append.ts'
+import { type Birth, type CreateCommand, decideCreate } from '../rules/create.ts'
+import { isExpired, touchedDeadline } from '../rules/expiry.ts'
+import type { AppendOutcome, CreateOutcome } from '../rules/outcome.ts'
+import type { StreamState } from '../rules/state.ts'
+import type { Entry, Store } from '../store/store.ts'
+import type { World } from '../world.ts'
+import { Batch } from './batch.ts'
+import { decodeSeen, decodeState, encodeHead, encodeSeen, noteCell, producerCell } from './record.ts'
+import { type Tail, Tails } from './tail.ts'
+import { Turns } from './turns.ts'
+
+/** A stream held open for a live read; `release` must be called when the read is over. */
+export interface Held {
+  readonly state: StreamState
+  readonly tail: Tail
+  release(): void
+}
+
+/** A held stream as far as this process knows it by now: as it was loaded, or as it was published since. */
+export const reached = ({ state, tail }: Held): StreamState => ({
+  ...state,
+  tail: Math.max(state.tail, tail.position),
+  closed: state.closed || tail.closed,
+})
+
+/** The bytes somebody keeps beside a stream, and the incarnation they belong to. */
+export interface Note {
+  readonly state: StreamState
+  readonly bytes: Uint8Array | undefined
+}
+
+export interface StreamsOptions {
+  readonly store: Store
+  readonly world: World
+  /** Bytes of one catch-up slice. */
+  readonly readBytes: number
+  /** Told of every stream that was removed because its time was over. Must not throw. */
+  readonly onExpired?: (name: string, generation: number) => void
+}
+
+/**
+ * Durable streams over a store: load, decide, commit, wake. Holds no state of its own but who is waiting; several
+ * processes may do the same over one store. Names are opaque here. Every method throws StoreFailure when the store fails.
+ */
+export class Streams {
+  readonly #store: Store
+  readonly #world: World
+  readonly #readBytes: number
+  readonly #tails = new Tails()
+  readonly #turns: Turns
+
+  readonly #onExpired: NonNullable<StreamsOptions['onExpired']>
+
+  constructor({ store, world, readBytes, onExpired = () => undefined }: StreamsOptions) {
+    this.#store = store
+    this.#world = world
+    this.#readBytes = readBytes
+    this.#onExpired = onExpired
+    this.#turns = new Turns(store, this.#tails, world, (name, entry) => this.#expire(name, entry))
+  }
+
+  /** Removes a stream whose time is over, unless somebody was quicker. */
+  async #expire(name: string, { revision }: Entry): Promise<void> {
+    if ((await this.#store.remove(name, revision)) === 'stale') return
+    this.#tails.forget(name)
+    this.#onExpired(name, revision.generation)
+  }
+
+  /** PROTOCOL 5.1: creates the stream, or says what is there. `notes` are written in the same commit. */
+  async create(
+    name: string,
+    command: CreateCommand,
+    notes: ReadonlyMap<string, Uint8Array> = new Map(),
+  ): Promise<CreateOutcome> {
+    for (;;) {
+      const decision = decideCreate(await this.load(name), command, this.#world.now())
+      if (!isBirth(decision)) return decision
+      const state = await this.#bear(name, decision, notes)
+      if (state) return { kind: 'created', state }
+    }
+  }
+
+  async #bear(
+    name: string,
+    { state, record }: Birth,
+    notes: ReadonlyMap<string, Uint8Array>,
+  ): Promise<StreamState | undefined> {
+    const revision = await this.#store.commit(name, undefined, {
+      head: encodeHead(state),
+      appends: record ? [record] : [],
+      cells: new Map([...notes].map(([key, bytes]) => [noteCell(key), bytes])),
+      due: state.deadline ?? null,
+    })
+    return revision === 'stale' ? undefined : { ...state, generation: revision.generation }
+  }
+
+  /** PROTOCOL 5.2 and 5.3. Durable once resolved; live readers have it before that. */
+  append(name: string, command: AppendCommand): Promise<AppendOutcome> {
+    const { producer } = command
+    const cell = producer && producerCell(producer.id)
+    return this.#turns.take<AppendOutcome>(name, cell ? [cell] : [], (state, cells) => {
+      if (!state) return { outcome: { kind: 'missing' } }
+      const seen = cell ? decodeSeen(cells.get(cell)) : undefined
+      const { seen: next, ...step } = decideAppend(state, seen, command, this.#world.now())
+      return next && cell ? { ...step, cells: new Map([[cell, encodeSeen(next)]]) } : step
+    })
+  }
+
+  /** The stream as it is, or undefined when there is none or its time is over. Does not count as use (PROTOCOL 5.5). */
+  async load(name: string): Promise<StreamState | undefined> {
+    return (await this.note(name, ''))?.state
+  }
+
+  /** The stream and the bytes kept beside it under `key`. */
+  async note(name: string, key: string): Promise<Note | undefined> {
+    for (;;) {
+      const cell = noteCell(key)
+      const entry = await this.#store.load(name, key === '' ? [] : [cell])
+      if (!entry) return undefined
+      const state = decodeState(entry)
+      if (!isExpired(state, this.#world.now())) return { state, bytes: entry.cells.get(cell) }
+      await this.#expire(name, entry)
+    }
+  }
+
+  /**
+   * Replaces the bytes kept beside one incarnation of a stream: compare-and-set, `decide` gets what is there and answers
+   * what shall be, or undefined to leave it.
+   * @returns whether something was written
+   */
+  annotate(
+    name: string,
+    generation: number,
+    key: string,
+    decide: (current: Uint8Array | undefined, state: StreamState) => Uint8Array | undefined,
+  ): Promise<boolean> {
+    const cell = noteCell(key)
+    return this.#turns.take<boolean>(name, [cell], (state, cells) => {
+      if (state?.generation !== generation) return { outcome: false }
+      const bytes = decide(cells.get(cell), state)
+      return bytes ? { outcome: true, state, cells: new Map([[cell, bytes]]) } : { outcome: false }
+    })
+  }
+
+  /** Forgets what lies before `position`, which must be one this stream had as an offset. */
+  trim(name: string, generation: number, position: number): Promise<boolean> {
+    return this.#turns.take<boolean>(name, [], state => {
+      if (state?.generation !== generation || position <= state.start || position > state.tail) {
+        return { outcome: false }
+      }
+      return { outcome: true, state: { ...state, start: position } }
+    })
+  }
+
+  /** A read or a wait counts as use (PROTOCOL 5.1). Its write is not waited for: losing it costs some seconds of life. */
+  touch(name: string, { generation, deadline, ...state }: StreamState): void {
+    const wanted = touchedDeadline({ generation, deadline, ...state }, this.#world.now())
+    if (wanted === deadline) return
+    const touched = this.#turns.take(name, [], found => {
+      if (found?.generation !== generation) return { outcome: undefined }
+      const next = touchedDeadline(found, this.#world.now())
+      return next === found.deadline
+        ? { outcome: undefined }
+        : { outcome: undefined, state: { ...found, deadline: next } }
+    })
+    touched.catch(() => undefined)
+  }
+
+  /**
+   * Whole appends of the stream in `state` from `position` on, at most one slice.
+   * @returns 'split' when `position` lies inside an append and so was never an offset, 'gone' when the bytes are no more
+   */
+  async slice(name: string, state: StreamState, position: number): Promise<Batch | 'split' | 'gone'> {
+    const { generation, config } = state
+    const { records, next } = await this.#store.read(generation, position, this.#readBytes)
+    if (records[0] ? records[0].position !== position : position < state.tail) {
+      const now = await this.load(name)
+      return now?.generation === generation && position >= now.start ? 'split' : 'gone'
+    }
+    const upToDate = next >= state.tail
+    return new Batch({
+      generation,
+      contentType: config.contentType,
+      from: position,
+      to: next,
+      upToDate,
+      closed: state.closed && upToDate,
+      records: records.map(record => record.bytes),
+    })
+  }
+
+  /** How many live reads of `name` are under way in this process. */
+  readers(name: string): number {
+    return this.#tails.holders(name)
+  }
+
+  /** The stream with its tail held, so that nothing committed from now on is missed. */
+  async hold(name: string): Promise<Held | undefined> {
+    for (;;) {
+      const { tail, release } = this.#tails.hold(name)
+      let kept = false
+      try {
+        const state = await this.load(name)
+        if (!state) return undefined
+        kept = tail.settle(state, this.#turns.isUnderWay(name))
+        // Otherwise the stream was removed, and created again, while it was loaded.
+        if (kept) return { state, tail, release }
+      } finally {
+        if (!kept) release()
+      }
+    }
+  }
+
+  /** PROTOCOL 5.4. @returns the stream that was removed, or undefined when there was none */
+  async remove(name: string): Promise<StreamState | undefined> {
+    for (;;) {
+      const entry = await this.#store.load(name)
+      if (!entry) return undefined
+      const state = decodeState(entry)
+      if (isExpired(state, this.#world.now())) {
+        await this.#expire(name, entry)
+        continue
+      }
+      if ((await this.#store.remove(name, entry.revision)) === 'stale') continue
+      this.#tails.forget(name)
+      return state
+    }
+  }
+
+  /** Names beginning with `prefix`, in byte order, after `after`. Some may have expired. */
+  list(prefix: string, after: string | undefined, limit: number): Promise<readonly string[]> {
+    return this.#store.list(prefix, after, limit)
+  }
+
+  /** Removes streams whose time is over, so that their space comes back without anybody asking for them. */
+  async sweep(limit: number): Promise<number> {
+    const names = await this.#store.due(this.#world.now(), limit)
+    for (const name of names) await this.load(name)
+    return names.length
+  }
+
+  /** Ends live reads and waits for appends under way. New commands are the caller's to refuse. */
+  async drain(): Promise<void> {
+    this.#tails.drain()
+    await this.#turns.settled()
+  }
+}
+
+const isBirth = (decision: CreateOutcome | Birth): decision is Birth => !('kind' in decision)

@@ -1,0 +1,92 @@
+import { DefaultAwareness } from '../../protocol/index.ts'
+import type { AppendCommand } from '../rules/append.ts'
+import type { CreateCommand } from '../rules/create.ts'
+import type { AppendOutcome, CreateOutcome } from '../rules/outcome.ts'
+import type { StreamState } from '../rules/state.ts'
+import type { Streams } from '../streams/streams.ts'
+import type { Compactor } from './compactor.ts'
+import { checkFrames, type FramesProblem } from './frames.ts'
+import { type DocumentName, documentOf, logStream } from './names.ts'
+import type { Presence } from './presence.ts'
+import type { Pointer, Snapshots } from './snapshots.ts'
+
+export interface DocumentsParts {
+  readonly streams: Streams
+  readonly snapshots: Snapshots
+  readonly compactor: Compactor
+  readonly presence: Presence
+  readonly framesPerPost: number
+}
+
+/** Yjs documents over streams: a log of frames, the snapshots of its prefixes, and the presence of those who edit it. */
+export class Documents {
+  readonly streams: Streams
+  readonly snapshots: Snapshots
+  readonly presence: Presence
+  readonly #compactor: Compactor
+  readonly #framesPerPost: number
+
+  constructor({ streams, snapshots, compactor, presence, framesPerPost }: DocumentsParts) {
+    this.streams = streams
+    this.snapshots = snapshots
+    this.presence = presence
+    this.#compactor = compactor
+    this.#framesPerPost = framesPerPost
+  }
+
+  load(name: DocumentName): Promise<StreamState | undefined> {
+    return this.streams.load(logStream(name))
+  }
+
+  /** Creates the document and its default awareness stream. */
+  async create(name: DocumentName, command: CreateCommand): Promise<CreateOutcome | FramesProblem> {
+    const problem = checkFrames(command.body, this.#framesPerPost)
+    if (problem) return problem
+    const outcome = await this.streams.create(logStream(name), command)
+    if (outcome.kind === 'created' || outcome.kind === 'exists') {
+      await this.presence.create(name, DefaultAwareness)
+      this.#compactor.consider(name, outcome.state.tail)
+    }
+    return outcome
+  }
+
+  /** Appends updates, all of them decoded first. */
+  async append(name: DocumentName, command: AppendCommand): Promise<AppendOutcome | FramesProblem> {
+    const problem = checkFrames(command.body, this.#framesPerPost)
+    if (problem) return problem
+    const outcome = await this.streams.append(logStream(name), command)
+    if (outcome.kind === 'appended' || outcome.kind === 'accepted')
+      this.#compactor.consider(name, outcome.state.tail)
+    return outcome
+  }
+
+  /** The document and its current snapshot. A compaction that a crash cut short is taken up again here. */
+  async discover(
+    name: DocumentName,
+  ): Promise<{ state: StreamState; pointer: Pointer | undefined } | undefined> {
+    const found = await this.snapshots.current(name)
+    if (!found) return undefined
+    this.#compactor.consider(name, found.state.tail)
+    this.streams.touch(logStream(name), found.state)
+    return found
+  }
+
+  /** The document, its snapshots and its presence. @returns whether there was one */
+  async remove(name: DocumentName): Promise<boolean> {
+    const removed = await this.streams.remove(logStream(name))
+    if (removed) await this.#forget(name, removed.generation)
+    return removed !== undefined
+  }
+
+  /** A stream's time was over: if it was a document's log, its snapshots and presence go too. */
+  async expired(stream: string, generation: number): Promise<void> {
+    const name = documentOf(stream)
+    if (name) await this.#forget(name, generation)
+  }
+
+  /** What belongs to one life of a document and to those before; a later one may be there already. */
+  async #forget(name: DocumentName, generation: number): Promise<void> {
+    await this.snapshots.prune(name, { generation: generation + 1, position: 0 })
+    if (!(await this.load(name))) await this.presence.removeAll(name)
+  }
+}

@@ -1,0 +1,40 @@
+import type { Logger } from 'pino'
+import type { Limits } from './limits.ts'
+import type { Store } from './store/store.ts'
+import { Streams } from './streams/streams.ts'
+import type { World } from './world.ts'
+import { Compactor } from './yjs/compactor.ts'
+import { Documents } from './yjs/documents.ts'
+import type { Offload } from './yjs/offload.ts'
+import { Presence } from './yjs/presence.ts'
+import { Snapshots } from './yjs/snapshots.ts'
+
+export interface Ingredients {
+  readonly store: Store
+  /** Where presence lives: in memory, it never touches the disk. */
+  readonly presenceStore: Store
+  readonly world: World
+  readonly logger: Logger
+  readonly limits: Limits
+  readonly compactBytes: number
+  readonly graceMs: number
+  readonly offload: Offload
+}
+
+/** What a server is made of, put together. */
+export const assemble = (ingredients: Ingredients) => {
+  const { store, presenceStore, world, logger, limits, compactBytes, graceMs, offload } = ingredients
+  const { readBytes, framesPerPost } = limits
+  const onExpired = (name: string, generation: number) => {
+    documents.expired(name, generation).catch(error => {
+      logger.error({ err: error }, 'what belonged to an expired document could not be removed')
+    })
+  }
+  const streams = new Streams({ store, world, readBytes, onExpired })
+  const snapshots = new Snapshots(streams)
+  const compactor = new Compactor({ streams, snapshots, offload, world, logger, compactBytes, graceMs })
+  const presence = new Presence(new Streams({ store: presenceStore, world, readBytes }), limits, world)
+  const documents = new Documents({ streams, snapshots, compactor, presence, framesPerPost })
+  return { streams, snapshots, compactor, presence, documents }
+}
+export type Parts = ReturnType<typeof assemble>

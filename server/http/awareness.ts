@@ -1,0 +1,109 @@
+import {
+  ContentType,
+  ErrorCode,
+  formatOffset,
+  Header,
+  Live,
+  Present,
+  Sentinel,
+} from '../../protocol/index.ts'
+import type { DocumentName } from '../yjs/names.ts'
+import { presenceStream } from '../yjs/names.ts'
+import { answer, type Problem, refuse } from './answer.ts'
+import { parseAppend, respondAppended } from './append.ts'
+import { respondDescribed } from './describe.ts'
+import { documentName } from './document-target.ts'
+import { type Exchange, rawTarget } from './exchange.ts'
+import { missingDocument } from './missing.ts'
+import { respondRead } from './read.ts'
+import { parseRead } from './read-command.ts'
+import type { Yjs } from './yjs.ts'
+
+const missingAwareness: Problem = {
+  status: 404,
+  code: ErrorCode.streamNotFound,
+  message: 'There is no such awareness stream, or it expired. Create it with PUT, or POST to it.',
+}
+
+const full = (most: number): Problem => ({
+  status: 409,
+  code: ErrorCode.configMismatch,
+  message: `A document has at most ${most} awareness streams. Use one of them, or delete one.`,
+})
+
+/** YJS 5.6: the document must exist, it is never created by its presence. */
+export const createAwareness =
+  ({ documents, limits }: Yjs) =>
+  async (c: Exchange, awareness: string): Promise<Response> => {
+    const name = documentName(rawTarget(c))
+    if (!(await documents.load(name))) return refuse(c, missingDocument)
+    const outcome = await documents.presence.create(name, awareness)
+    if (outcome === 'full') return refuse(c, full(limits.awarenessPerDocument))
+    return answer(c, outcome === 'created' ? 201 : 200, {
+      'Content-Type': ContentType.binary,
+      ...(outcome === 'created' && { Location: c.req.url }),
+    })
+  }
+
+/** YJS 5.6: broadcast; any bytes pass (YJS 12.4). */
+export const appendAwareness =
+  ({ documents, limits }: Yjs) =>
+  async (c: Exchange, awareness: string): Promise<Response> => {
+    const name = documentName(rawTarget(c))
+    const parsed = await parseAppend(c, limits.awarenessBodyBytes)
+    if (!(await documents.load(name))) return refuse(c, missingDocument)
+    const command = { ...parsed, contentType: parsed.contentType ?? ContentType.binary }
+    const outcome = await documents.presence.append(name, awareness, command)
+    if (outcome === 'full') return refuse(c, full(limits.awarenessPerDocument))
+    return respondAppended(c, command, outcome, missingAwareness)
+  }
+
+/** YJS 5.5; `offset=snapshot` is this server's addition: everybody present, then where to follow from. */
+export const readAwareness =
+  (yjs: Yjs) =>
+  async (c: Exchange, awareness: string): Promise<Response> => {
+    const { documents, limits, world } = yjs
+    const name = documentName(rawTarget(c))
+    const { presence } = documents
+    if (!(await documents.load(name))) return refuse(c, missingDocument)
+    const stream = presenceStream(name, awareness)
+    if (c.req.method === 'HEAD')
+      return respondDescribed(c, await presence.streams.load(stream), missingAwareness)
+    const command = parseRead(new URL(c.req.url).searchParams, Live.sse)
+    if (command.offset === Sentinel.snapshot) return respondRoster(c, yjs, name, awareness)
+    return respondRead(
+      c,
+      { streams: presence.streams, limits, world, missing: missingAwareness },
+      stream,
+      command,
+    )
+  }
+
+const respondRoster = async (
+  c: Exchange,
+  { documents, limits }: Yjs,
+  name: DocumentName,
+  awareness: string,
+): Promise<Response> => {
+  const roster = await documents.presence.roster(name, awareness)
+  if (roster === 'full') return refuse(c, full(limits.awarenessPerDocument))
+  const { generation, tail: position } = roster.state
+  return answer(
+    c,
+    200,
+    {
+      'Content-Type': ContentType.binary,
+      'Cache-Control': 'no-store',
+      [Header.nextOffset]: formatOffset({ generation, position }),
+      [Header.upToDate]: Present,
+    },
+    roster.frames,
+  )
+}
+
+export const removeAwareness =
+  ({ documents }: Yjs) =>
+  async (c: Exchange, awareness: string): Promise<Response> =>
+    (await documents.presence.remove(documentName(rawTarget(c)), awareness))
+      ? answer(c, 204, {})
+      : refuse(c, missingAwareness)

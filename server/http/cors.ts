@@ -1,0 +1,64 @@
+import type { MiddlewareHandler } from 'hono'
+import { Header } from '../../protocol/index.ts'
+import { answer, type Headers } from './answer.ts'
+import type { AppEnv } from './exchange.ts'
+
+const methods = 'GET, HEAD, PUT, POST, DELETE, OPTIONS'
+const requestHeaders = [
+  'Authorization',
+  'Content-Type',
+  'If-None-Match',
+  'Last-Event-ID',
+  Header.closed,
+  Header.ttl,
+  Header.expiresAt,
+  Header.seq,
+  Header.producerId,
+  Header.producerEpoch,
+  Header.producerSeq,
+  Header.forkedFrom,
+  Header.forkOffset,
+  Header.forkSubOffset,
+].join(', ')
+const exposed = [
+  'ETag',
+  'Location',
+  'Retry-After',
+  Header.nextOffset,
+  Header.upToDate,
+  Header.closed,
+  Header.cursor,
+  Header.ttl,
+  Header.expiresAt,
+  Header.sseEncoding,
+  Header.producerEpoch,
+  Header.producerSeq,
+  Header.producerExpectedSeq,
+  Header.producerReceivedSeq,
+].join(', ')
+
+/**
+ * Cross-origin access for the origins listed; `*` lists all, never with credentials. The long lists go on preflights
+ * alone, which browsers keep for two hours. An origin not listed gets no permission and no error of its own.
+ */
+export const cors = (origins: readonly string[]): MiddlewareHandler<AppEnv> => {
+  const anyone = origins.includes('*')
+  const listed = new Set(origins)
+  return async (c, next) => {
+    const origin = c.req.header('Origin')
+    const allowed = anyone ? '*' : origin !== undefined && listed.has(origin) ? origin : undefined
+    const common: Headers = anyone || listed.size === 0 ? {} : { Vary: 'Origin' }
+    if (allowed) common['Access-Control-Allow-Origin'] = allowed
+    c.set('common', common)
+    if (c.req.method === 'OPTIONS') {
+      return answer(c, 204, {
+        Allow: methods,
+        'Access-Control-Allow-Methods': methods,
+        'Access-Control-Allow-Headers': requestHeaders,
+        'Access-Control-Max-Age': '7200',
+      })
+    }
+    if (allowed && origin !== undefined) common['Access-Control-Expose-Headers'] = exposed
+    return next()
+  }
+}

@@ -1,0 +1,7 @@
+export { type Env, type HeaderFunction, type HeaderRecord, StreamError } from '../client/index.ts'
+export { ProviderCode, ProviderError, type ProviderErrorCode } from './error.ts'
+export type { ProviderEvents } from './events.ts'
+export type { ProviderOptions } from './options.ts'
+export type { Unsaved } from './outbox.ts'
+export type { Status } from './phase.ts'
+export { DurableStreamsProvider } from './provider.ts'

@@ -1,0 +1,47 @@
+import * as Y from 'yjs'
+import { Ranges, readUpdate, snapshotLimits, trimUpdate, type UpdateSummary } from '../protocol/index.ts'
+
+/**
+ * What the server holds of a document, as far as was read from it or acknowledged by it: which structs, which deletes.
+ * A diff by state vector alone would carry the whole delete set each time, and miss what a gap in a log hides.
+ */
+export class Ledger {
+  readonly #structs = new Ranges()
+  readonly #deletes = new Ranges()
+
+  /** The server holds this update. */
+  add({ structs, deletes, erased }: UpdateSummary): void {
+    this.#structs.addAll(structs)
+    this.#deletes.addAll(deletes)
+    this.#deletes.addAll(erased)
+  }
+
+  /** Whether the server has everything in an update. */
+  holds({ structs, deletes }: UpdateSummary): boolean {
+    return this.#structs.missingFrom(structs).isEmpty && this.#deletes.missingFrom(deletes).isEmpty
+  }
+
+  /** An update with what `doc` has and the server has not; undefined when there is nothing. */
+  missing(doc: Y.Doc): Uint8Array | undefined {
+    const state = Y.decodeStateVector(Y.encodeStateVector(doc))
+    const deletes = this.#deletes.missingFrom(deletesOf(doc))
+    let owed = false
+    for (const [client, clock] of state) {
+      const held = this.#structs.contiguous(client)
+      if (this.#structs.covers(client, 0, clock)) continue
+      state.set(client, Math.min(held, clock))
+      owed = true
+    }
+    if (!owed && deletes.isEmpty) return undefined
+    const update = Y.encodeStateAsUpdate(doc, Y.encodeStateVector(state))
+    return trimUpdate(update, readUpdate(update, snapshotLimits), deletes)
+  }
+}
+
+const deletesOf = (doc: Y.Doc): Ranges => {
+  const ranges = new Ranges()
+  for (const [client, items] of Y.createDeleteSetFromStructStore(doc.store).clients) {
+    for (const { clock, len } of items) ranges.add(client, clock, len)
+  }
+  return ranges
+}

@@ -1,0 +1,106 @@
+import * as Y from 'yjs'
+import {
+  decodeFrames,
+  FrameError,
+  readUpdate,
+  snapshotLimits,
+  UpdateError,
+  type UpdateSummary,
+} from '../protocol/index.ts'
+import { ProviderCode, ProviderError } from './error.ts'
+import type { Ledger } from './ledger.ts'
+
+/** An update of the log that was read, and what it carries. */
+interface Entry {
+  readonly update: Uint8Array
+  readonly summary: UpdateSummary
+}
+
+const unreadable = (message: string, cause: unknown): ProviderError =>
+  new ProviderError(ProviderCode.unreadableLog, message, false, { cause })
+
+/** The updates in bytes of the log, and what could not be read of it. */
+const entriesOf = (updates: () => readonly Uint8Array[]): { entries: Entry[]; problems: ProviderError[] } => {
+  const entries: Entry[] = []
+  const problems: ProviderError[] = []
+  const leaveOut = (error: unknown) => {
+    if (!(error instanceof FrameError || error instanceof UpdateError)) throw error
+    problems.push(unreadable("a part of the document's log is not a Yjs update and was left out", error))
+  }
+  let found: readonly Uint8Array[] = []
+  try {
+    found = updates()
+  } catch (error) {
+    leaveOut(error)
+  }
+  for (const update of found) {
+    try {
+      entries.push({ update, summary: readUpdate(update, snapshotLimits) })
+    } catch (error) {
+      leaveOut(error)
+    }
+  }
+  return { entries, problems }
+}
+
+/**
+ * Applies what was read from the server, in one transaction with `origin`, after the ledger knows it: whatever the
+ * transaction then reports beyond the ledger was done by an observer, and is a local edit.
+ * @returns what could not be read; nothing of it was applied
+ */
+const apply = (
+  doc: Y.Doc,
+  ledger: Ledger,
+  origin: unknown,
+  { entries, problems }: ReturnType<typeof entriesOf>,
+): readonly ProviderError[] => {
+  if (entries.length === 0) return problems
+  for (const { summary } of entries) ledger.add(summary)
+  const all = [...problems]
+  const applyAll = () => {
+    for (const { update } of entries) {
+      try {
+        Y.applyUpdate(doc, update, origin)
+      } catch (cause) {
+        // Whole by its bytes, but at odds with what is here: forged, or nested beyond the stack. Its neighbours go on.
+        all.push(unreadable('an update of the document could not be applied and was left out', cause))
+      }
+    }
+  }
+  try {
+    Y.transact(doc, applyAll, origin, false) // `doc.transact` would call it a local change
+  } catch (cause) {
+    // Yjs runs every observer and only then rethrows, so the document is whole.
+    const message = 'an observer of the document threw while remote changes were applied'
+    all.push(new ProviderError(ProviderCode.observerFailed, message, false, { cause }))
+  }
+  return all
+}
+
+/** Applies frames of the log (YJS 7.3). */
+export const applyFrames = (
+  doc: Y.Doc,
+  ledger: Ledger,
+  origin: unknown,
+  bytes: Uint8Array,
+): readonly ProviderError[] =>
+  apply(
+    doc,
+    ledger,
+    origin,
+    entriesOf(() => decodeFrames(bytes)),
+  )
+
+/** Applies a snapshot: one update without a frame (YJS 5.2). */
+export const applySnapshot = (
+  doc: Y.Doc,
+  ledger: Ledger,
+  origin: unknown,
+  bytes: Uint8Array,
+): readonly ProviderError[] =>
+  apply(
+    doc,
+    ledger,
+    origin,
+    entriesOf(() => (bytes.length > 0 ? [bytes] : [])),
+  )

@@ -1,0 +1,113 @@
+import type * as Y from 'yjs'
+import { type DurableStream, type Env, StreamError, uuid } from '../client/index.ts'
+import { ErrorCode, readUpdate, snapshotLimits } from '../protocol/index.ts'
+import { endOfDocument } from './error.ts'
+import type { Ledger } from './ledger.ts'
+import type { Flight, Outbox } from './outbox.ts'
+
+export interface PushParts {
+  readonly doc: Y.Doc
+  readonly stream: DurableStream
+  readonly ledger: Ledger
+  readonly outbox: Outbox
+  readonly env: Env
+  /** Something was saved, or turned out to need no saving. */
+  onSaved(): void
+  onRetry(error: StreamError): void
+}
+
+const wholeBody = 60_000 // bytes: browsers refuse keepalive requests above 64 KiB
+
+/** Sends the outbox, one request at a time, each until its outcome is known. What is edited meanwhile shares the next one. */
+export class Push {
+  readonly #parts: PushParts
+  #producerId: string
+  #wake: () => void = () => undefined
+
+  constructor(parts: PushParts) {
+    this.#parts = parts
+    this.#producerId = uuid(parts.env)
+  }
+
+  /** There is something new in the outbox. */
+  nudge(): void {
+    this.#wake()
+  }
+
+  /**
+   * Sends until `signal` fires.
+   * @throws StreamError when the server refused for good; the outbox keeps what was not saved
+   */
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const flight = this.#take()
+      if (flight) await this.#send(flight, signal)
+      else await this.#nudged(signal)
+    }
+  }
+
+  /** One last request that may outlive the page; its retry, should the page come back, is byte for byte the same. */
+  flush(): void {
+    const flight = this.#take()
+    if (!flight || flight.body.length > wholeBody) return
+    this.#parts.stream
+      .append(flight.body, { producer: this.#producer(flight), keepalive: true, retry: false })
+      .catch(() => undefined)
+  }
+
+  #take(): Flight | undefined {
+    const { outbox, ledger, doc, onSaved } = this.#parts
+    const before = outbox.saved
+    const flight = outbox.take(() => ledger.missing(doc))
+    if (outbox.saved && !before) onSaved()
+    return flight
+  }
+
+  async #send(flight: Flight, signal: AbortSignal): Promise<void> {
+    const { stream, outbox, ledger, env, onSaved, onRetry } = this.#parts
+    try {
+      await stream.append(flight.body, {
+        producer: this.#producer(flight),
+        signal,
+        retry: { attempts: Number.POSITIVE_INFINITY },
+        onRetry,
+      })
+    } catch (error) {
+      if (signal.aborted) return
+      if (error instanceof StreamError && forgotten.has(error.code)) {
+        this.#producerId = uuid(env)
+        outbox.restart(env.now())
+        throw error
+      }
+      throw (error instanceof StreamError && endOfDocument(error)) || error
+    }
+    for (const update of flight.updates) ledger.add(readUpdate(update, snapshotLimits))
+    outbox.settle()
+    onSaved()
+  }
+
+  #producer({ seq }: Flight) {
+    return { id: this.#producerId, epoch: 0, seq }
+  }
+
+  #nudged(signal: AbortSignal): Promise<void> {
+    return new Promise(resolve => {
+      const done = () => {
+        signal.removeEventListener('abort', done)
+        this.#wake = () => undefined
+        resolve()
+      }
+      this.#wake = done
+      signal.addEventListener('abort', done)
+    })
+  }
+}
+
+/**
+ * The server lost its memory of this producer: a restart without a disk, years of absence, or another document of the same
+ * name by now. Which of them, only reading on can tell.
+ */
+export const forgotten: ReadonlySet<string> = new Set<string>([
+  ErrorCode.producerGap,
+  ErrorCode.producerFenced,
+])

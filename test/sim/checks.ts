@@ -1,0 +1,130 @@
+import * as Y from 'yjs'
+import { decodeFrames, formatOffset, Header, namesSnapshot, Query, Sentinel } from '../../protocol/index.ts'
+import type { SimulatedClient } from './client.ts'
+import { contentOf } from './edits.ts'
+import type { Journal } from './journal.ts'
+import type { Incarnation } from './server.ts'
+
+/** Why two documents are not the same; undefined when they are. */
+export const difference = (a: Y.Doc, b: Y.Doc): string | undefined => {
+  if (hasPending(a) || hasPending(b)) return 'updates wait for others that never come'
+  const [stateA, stateB] = [a, b].map(doc => stateOf(doc))
+  if (stateA !== stateB) return `the state vectors differ: ${stateA} and ${stateB}`
+  if (!Y.equalSnapshots(Y.snapshot(a), Y.snapshot(b))) return 'the delete sets differ'
+  const [contentA, contentB] = [contentOf(a), contentOf(b)]
+  if (contentA !== contentB) return `the contents differ: ${excerpts(contentA, contentB)}`
+  return undefined
+}
+
+/** The first place where two texts differ. */
+const excerpts = (a: string, b: string): string => {
+  let at = 0
+  while (a[at] === b[at]) at++
+  const [partA, partB] = [a, b].map(text => text.slice(Math.max(0, at - 40), at + 40))
+  return `…${partA}… and …${partB}…`
+}
+
+const hasPending = ({ store }: Y.Doc): boolean => store.pendingStructs !== null || store.pendingDs !== null
+
+const stateOf = (doc: Y.Doc): string =>
+  [...Y.decodeStateVector(Y.encodeStateVector(doc))]
+    .sort(([a], [b]) => a - b)
+    .map(([client, clock]) => `${client}@${clock}`)
+    .join(' ')
+
+/** The documents agree with each other and with the log, which holds everything `once`. */
+export const checkDocuments = (
+  clients: readonly SimulatedClient[],
+  journal: Journal,
+  once: boolean,
+): string | undefined => {
+  const replayed = journal.replay()
+  for (const { doc, plan } of clients) {
+    const found = difference(doc, replayed)
+    if (found) return `${plan.name} and the whole log: ${found}`
+  }
+  if (once && journal.doubled.length > 0) {
+    const [first] = journal.doubled
+    return `${journal.doubled.length} ranges are in the log twice, the first of client ${first?.client}: ${first?.clock}+${first?.length}`
+  }
+  return undefined
+}
+
+type Answer = { readonly url: string; readonly bytes: Uint8Array; readonly headers: Headers }
+
+/** What the server answers a GET on a calm network. */
+const get = async ({ handle }: Incarnation, url: string): Promise<Answer> => {
+  const response = await handle(new Request(url))
+  const location = response.headers.get('Location')
+  if (response.status === 307 && location !== null)
+    return get({ handle } as Incarnation, new URL(location, url).href)
+  if (response.status !== 200) throw new Error(`${url} was answered ${response.status}`)
+  return { url, bytes: new Uint8Array(await response.arrayBuffer()), headers: response.headers }
+}
+
+const withOffset = (url: string, offset: string): string =>
+  `${url}?${new URLSearchParams({ [Query.offset]: offset })}`
+
+/** Everything from an offset on, in as many answers as it takes. */
+const catchUp = async (server: Incarnation, url: string, from: string): Promise<Uint8Array> => {
+  const parts: Uint8Array[] = []
+  for (let offset = from; ; ) {
+    const { bytes, headers } = await get(server, withOffset(url, offset))
+    parts.push(bytes)
+    if (headers.has(Header.upToDate)) return Buffer.concat(parts)
+    offset = headers.get(Header.nextOffset) ?? ''
+  }
+}
+
+/**
+ * What the server keeps is what was acknowledged: the log from its first byte, if none of it was trimmed, and what a
+ * joiner is given.
+ */
+export const checkServer = async (
+  server: Incarnation,
+  url: string,
+  journal: Journal,
+): Promise<string | undefined> => {
+  const replayed = journal.replay()
+  const joiner = new Y.Doc()
+  const { url: found, bytes, headers } = await get(server, withOffset(url, Sentinel.snapshot))
+  if (namesSnapshot(new URL(found).searchParams.get(Query.offset) ?? '')) Y.applyUpdate(joiner, bytes)
+  else for (const update of decodeFrames(bytes)) Y.applyUpdate(joiner, update)
+  const next = headers.get(Header.nextOffset) ?? ''
+  for (const update of decodeFrames(await catchUp(server, url, next))) Y.applyUpdate(joiner, update)
+  const wrong = difference(joiner, replayed)
+  if (wrong) return `what a joiner gets and the whole log: ${wrong}`
+
+  const response = await server.handle(new Request(url, { method: 'HEAD' }))
+  const tail = response.headers.get(Header.nextOffset) ?? ''
+  const generation = Number(tail.split('_')[0])
+  if (tail !== formatOffset({ generation, position: journal.bytes })) {
+    return `the log ends at ${tail}, ${journal.bytes} bytes were committed`
+  }
+  const first = await server.handle(new Request(withOffset(url, Sentinel.start)))
+  if (first.status === 410) return undefined
+  const whole = decodeFrames(await catchUp(server, url, Sentinel.start))
+  const same =
+    whole.length === journal.frames.length &&
+    whole.every(
+      (update, index) => Buffer.compare(update, journal.frames[index]?.update ?? new Uint8Array()) === 0,
+    )
+  return same ? undefined : 'the log from its start is not what was committed'
+}
+
+/** Everybody present sees everybody present, as they are now. */
+export const checkPresence = (clients: readonly SimulatedClient[]): string | undefined => {
+  const present = clients.filter(({ awareness }) => awareness)
+  for (const { awareness, plan } of present) {
+    const seen = [...(awareness?.getStates() ?? [])]
+    for (const other of present) {
+      const state = awareness?.getStates().get(other.doc.clientID)
+      if (JSON.stringify(state) !== JSON.stringify(other.state)) {
+        return `${plan.name} sees ${other.plan.name} as ${JSON.stringify(state)}, not ${JSON.stringify(other.state)}`
+      }
+    }
+    if (seen.length > present.length)
+      return `${plan.name} sees somebody who is not there: ${JSON.stringify(seen)}`
+  }
+  return undefined
+}

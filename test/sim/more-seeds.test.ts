@@ -1,0 +1,3 @@
+import { eachSeed } from './each-seed.ts'
+
+eachSeed(151, 300)

@@ -1,0 +1,97 @@
+import { type DurableStreamsProvider, ProviderCode, type ProviderError } from 'durable-streams-yjs'
+import { createBanner } from './banner.ts'
+import { part } from './page.ts'
+import { describe, type Facts, type State, type Words } from './status.ts'
+
+/** "Saving…" stays at least this long, so that the words do not flicker with every letter. It is never shown too late. */
+const settleMs = 600
+
+/** Shows what becomes of the edits: words under the title, a banner in trouble, the offline button, and a warning on leaving. */
+export const watchConnection = (provider: DurableStreamsProvider, copyText: () => Promise<boolean>): void => {
+  const offline = part('offline', HTMLButtonElement)
+  const showWords = createStatus()
+  const showBanner = createBanner({ retry: () => reconnect(), copyText })
+  let offlineByChoice = false
+  let error: Facts['error']
+
+  const show = () => {
+    const { status, saved, unsaved } = provider
+    const facts = { status, saved, unsaved: unsaved?.updates ?? 0, error, offlineByChoice }
+    const words = describe({ ...facts, online: navigator.onLine })
+    showWords(words)
+    showBanner({ state: words.state, saved, reason: error?.message })
+    offline.setAttribute('aria-pressed', String(offlineByChoice))
+    offline.disabled = words.state === 'stopped'
+    part('offline-words', HTMLElement).textContent = offlineByChoice ? 'Back online' : 'Go offline'
+  }
+  const reconnect = () => {
+    provider.disconnect()
+    provider.connect()
+  }
+
+  provider.on('status', ({ status }) => {
+    if (status === 'connected') error = undefined
+    show()
+  })
+  provider.on('saved', saved => {
+    if (saved && provider.status === 'connected') error = undefined
+    show()
+  })
+  provider.on('sync', show)
+  provider.on('error', failure => {
+    if (!error?.fatal) error = { message: sentenceOf(failure), fatal: failure.fatal }
+    show()
+  })
+  // How many edits wait changes with each of them.
+  provider.doc.on('update', show)
+  window.addEventListener('online', show)
+  window.addEventListener('offline', show)
+  window.addEventListener('beforeunload', event => {
+    if (!provider.saved) event.preventDefault()
+  })
+  offline.addEventListener('click', () => {
+    offlineByChoice = !offlineByChoice
+    error = undefined
+    if (offlineByChoice) provider.disconnect()
+    else provider.connect()
+    show()
+  })
+  show()
+}
+
+const sentenceOf = ({ code, message }: ProviderError): string => {
+  if (code === ProviderCode.documentDeleted) return 'It was deleted on the server.'
+  if (code === ProviderCode.documentReset)
+    return 'It was deleted on the server, and another one has its name now.'
+  return `${message.charAt(0).toLocaleUpperCase()}${message.slice(1).replace(/\.?$/, '.')}`
+}
+
+const announced: ReadonlySet<State> = new Set(['saved', 'offline', 'away'])
+
+const createStatus = (): ((words: Words) => void) => {
+  const status = part('status', HTMLElement)
+  const text = part('status-words', HTMLElement)
+  const announcer = part('announcer', HTMLElement)
+  let settling: ReturnType<typeof setTimeout> | undefined
+  let savingSince = 0
+  let said: State = 'saved'
+
+  const write = ({ state, tone, text: words }: Words) => {
+    status.dataset['state'] = state
+    status.dataset['tone'] = tone
+    text.textContent = words
+    status.title = words
+    // Those who hear the page want to know of trouble and its end, not of every save.
+    if (announced.has(state) && state !== said) {
+      announcer.textContent = words
+      said = state
+    }
+  }
+  return words => {
+    clearTimeout(settling)
+    const rest = savingSince + settleMs - Date.now()
+    if (words.state === 'saving') savingSince = Date.now()
+    if (words.state === 'saved' && rest > 0) settling = setTimeout(write, rest, words)
+    else write(words)
+  }
+}

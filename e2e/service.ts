@@ -1,0 +1,73 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const script = fileURLToPath(new URL('../dist/demo/start.js', import.meta.url))
+
+/** What `npm start` runs, as a process that can be killed and started again over the same data. */
+export class Service {
+  readonly url: string
+  readonly #args: readonly string[]
+  readonly #data: string
+  #child: ChildProcess | undefined
+
+  private constructor(port: number, data: string, args: readonly string[]) {
+    this.url = `http://127.0.0.1:${port}`
+    this.#data = data
+    this.#args = [script, '--port', String(port), '--data', data, ...args]
+  }
+
+  static async open(...args: readonly string[]): Promise<Service> {
+    const service = new Service(await freePort(), await mkdtemp(join(tmpdir(), 'e2e-')), args)
+    await service.start()
+    return service
+  }
+
+  /** Resolves when it has printed its address. */
+  start(): Promise<void> {
+    const child = spawn(process.execPath, this.#args, { stdio: ['ignore', 'pipe', 'pipe'] })
+    this.#child = child
+    return new Promise((resolve, reject) => {
+      let said = ''
+      const hear = (chunk: Buffer) => {
+        said += chunk
+        if (said.includes('Open http')) resolve()
+      }
+      child.stdout.on('data', hear)
+      child.stderr.on('data', hear)
+      child.once('exit', code => reject(new Error(`the service ended with ${code}: ${said}`)))
+    })
+  }
+
+  /** kill -9, or a signal it may act on. Resolves when the process is gone. */
+  kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
+    const child = this.#child
+    this.#child = undefined
+    if (!child || child.exitCode !== null) return Promise.resolve()
+    return new Promise(resolve => {
+      child.removeAllListeners('exit')
+      child.once('exit', () => resolve())
+      child.kill(signal)
+    })
+  }
+
+  async close(): Promise<void> {
+    await this.kill()
+    await rm(this.#data, { recursive: true })
+  }
+}
+
+const freePort = (): Promise<number> =>
+  new Promise((resolve, reject) => {
+    const server = createServer()
+    server.once('error', reject)
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address()
+      server.close(() =>
+        typeof address === 'object' && address ? resolve(address.port) : reject(new Error('no port')),
+      )
+    })
+  })

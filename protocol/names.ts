@@ -88,6 +88,7 @@ export const ErrorCode = {
   producerFenced: 'PRODUCER_FENCED',
   producerGap: 'PRODUCER_GAP',
   malformedUpdate: 'MALFORMED_UPDATE',
+  causalGap: 'CAUSAL_GAP',
   bodyTooLarge: 'BODY_TOO_LARGE',
   unsupportedEncoding: 'UNSUPPORTED_ENCODING',
   methodNotAllowed: 'METHOD_NOT_ALLOWED',

@@ -144,6 +144,10 @@ export class Ranges implements Iterable<Range> {
     return this.#runs.size === 0
   }
 
+  get clientCount(): number {
+    return this.#runs.size
+  }
+
   /** The clients with at least one clock in this set, ascending. */
   clients(): number[] {
     return [...this.#runs.keys()].sort((a, b) => a - b)

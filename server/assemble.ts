@@ -3,6 +3,7 @@ import type { Limits } from './limits.ts'
 import type { Store } from './store/store.ts'
 import { Streams } from './streams/streams.ts'
 import type { World } from './world.ts'
+import { Causality } from './yjs/causality.ts'
 import { Compactor } from './yjs/compactor.ts'
 import { Documents } from './yjs/documents.ts'
 import type { Offload } from './yjs/offload.ts'
@@ -24,7 +25,7 @@ export interface Ingredients {
 /** What a server is made of, put together. */
 export const assemble = (ingredients: Ingredients) => {
   const { store, presenceStore, world, logger, limits, compactBytes, graceMs, offload } = ingredients
-  const { readBytes, framesPerPost } = limits
+  const { readBytes, framesPerPost, causalClients: clients } = limits
   const onExpired = (name: string, generation: number) => {
     documents.expired(name, generation).catch(error => {
       logger.error({ err: error }, 'what belonged to an expired document could not be removed')
@@ -34,7 +35,8 @@ export const assemble = (ingredients: Ingredients) => {
   const snapshots = new Snapshots(streams)
   const compactor = new Compactor({ streams, snapshots, offload, world, logger, compactBytes, graceMs })
   const presence = new Presence(new Streams({ store: presenceStore, world, readBytes }), limits, world)
-  const documents = new Documents({ streams, snapshots, compactor, presence, framesPerPost })
+  const causality = new Causality({ streams, snapshots, clients })
+  const documents = new Documents({ streams, snapshots, compactor, causality, presence, framesPerPost })
   return { streams, snapshots, compactor, presence, documents }
 }
 export type Parts = ReturnType<typeof assemble>

@@ -22,6 +22,8 @@ export interface Limits {
   readonly nameBytes: number
   /** Frames of one document POST: each is decoded before the POST is stored. */
   readonly framesPerPost: number
+  /** Clients remembered in all to tell what an update builds on, about 100 bytes each; documents beyond are read again. */
+  readonly causalClients: number
   /** Bytes of one awareness POST; presence is small, and every reader gets all of it. */
   readonly awarenessBodyBytes: number
   /** Awareness streams of one document; each lives in memory. */
@@ -42,6 +44,7 @@ export const defaultLimits: Limits = {
   drainMs: 10_000,
   nameBytes: 512,
   framesPerPost: 1_000,
+  causalClients: 1_000_000,
   awarenessBodyBytes: 64 << 10,
   awarenessPerDocument: 16,
   awarenessBytes: 256 << 10,

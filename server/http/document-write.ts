@@ -1,4 +1,5 @@
-import { ContentType, ErrorCode, mediaType } from '../../protocol/index.ts'
+import { ContentType, ErrorCode, mediaType, type Ranges } from '../../protocol/index.ts'
+import type { CausalGap } from '../yjs/causality.ts'
 import type { FramesProblem } from '../yjs/frames.ts'
 import { type Problem, Refusal, refuse } from './answer.ts'
 import { parseAppend, respondAppended } from './append.ts'
@@ -16,9 +17,7 @@ export const createDocument =
     const command = await parseCreate(c, limits.bodyBytes)
     if (mediaType(command.config.contentType) !== ContentType.binary) throw new Refusal(notBinary)
     const outcome = await documents.create(name, command)
-    return isFramesProblem(outcome)
-      ? refuse(c, problem(outcome, limits.framesPerPost))
-      : respondCreated(c, outcome)
+    return isUnfit(outcome) ? refuse(c, problem(outcome, limits.framesPerPost)) : respondCreated(c, outcome)
   }
 
 /** YJS 5.4: appends updates, each in a frame. */
@@ -28,13 +27,15 @@ export const appendDocument =
     const name = documentName(rawTarget(c))
     const command = await parseAppend(c, limits.bodyBytes)
     const outcome = await documents.append(name, command)
-    return isFramesProblem(outcome)
+    return isUnfit(outcome)
       ? refuse(c, problem(outcome, limits.framesPerPost))
       : respondAppended(c, command, outcome, missingDocument)
   }
 
-const isFramesProblem = (outcome: { readonly kind: string }): outcome is FramesProblem =>
-  ['notFrames', 'emptyFrame', 'tooMany', 'malformed'].includes(outcome.kind)
+type Unfit = FramesProblem | CausalGap
+
+const isUnfit = (outcome: { readonly kind: string }): outcome is Unfit =>
+  ['notFrames', 'emptyFrame', 'tooMany', 'malformed', 'causalGap'].includes(outcome.kind)
 
 const notBinary: Problem = {
   status: 400,
@@ -42,7 +43,7 @@ const notBinary: Problem = {
   message: `A document is ${ContentType.binary}. Create it with that Content-Type or none.`,
 }
 
-const problem = (found: FramesProblem, framesPerPost: number): Problem => {
+const problem = (found: Unfit, framesPerPost: number): Problem => {
   switch (found.kind) {
     case 'notFrames':
     case 'emptyFrame':
@@ -64,5 +65,21 @@ const problem = (found: FramesProblem, framesPerPost: number): Problem => {
         message: `Frame ${found.index} is not a Yjs update in the V1 encoding: ${found.message}. Nothing was stored.`,
         details: { frame: found.index },
       }
+    case 'causalGap':
+      return {
+        status: 409,
+        code: ErrorCode.causalGap,
+        message: `Frame ${found.index} builds on content that the document does not hold. Send what is missing, or a whole state, first. Nothing was stored.`,
+        details: { frame: found.index, ...listed(found.missing) },
+      }
   }
+}
+
+/** Of a longer list the first are enough to go on: what follows them is asked for again. */
+const mostListed = 100
+
+/** Clocks from `clock` on, `length` of them, of each client. */
+const listed = (missing: Ranges) => {
+  const ranges = [...missing]
+  return { missing: ranges.slice(0, mostListed), truncated: ranges.length > mostListed }
 }

@@ -1,4 +1,5 @@
 import { type AppendCommand, decideAppend } from '../rules/append.ts'
+import { type Basis, type BasisOutcome, holdToBasis } from '../rules/basis.ts'
 import { type Birth, type CreateCommand, decideCreate } from '../rules/create.ts'
 import { isExpired, touchedDeadline } from '../rules/expiry.ts'
 import type { AppendOutcome, CreateOutcome } from '../rules/outcome.ts'
@@ -96,13 +97,19 @@ export class Streams {
   }
 
   /** PROTOCOL 5.2 and 5.3. Durable once resolved; live readers have it before that. */
-  append(name: string, command: AppendCommand): Promise<AppendOutcome> {
+  append(name: string, command: AppendCommand): Promise<AppendOutcome>
+  /** The same for what was judged against the stream as it was at `basis`. */
+  append(name: string, command: AppendCommand, basis: Basis): Promise<AppendOutcome | BasisOutcome>
+  append(name: string, command: AppendCommand, basis?: Basis): Promise<AppendOutcome | BasisOutcome> {
     const { producer } = command
     const cell = producer && producerCell(producer.id)
-    return this.#turns.take<AppendOutcome>(name, cell ? [cell] : [], (state, cells) => {
+    return this.#turns.take<AppendOutcome | BasisOutcome>(name, cell ? [cell] : [], (state, cells) => {
       if (!state) return { outcome: { kind: 'missing' } }
       const seen = cell ? decodeSeen(cells.get(cell)) : undefined
-      const { seen: next, ...step } = decideAppend(state, seen, command, this.#world.now())
+      const decision = decideAppend(state, seen, command, this.#world.now())
+      const held = basis ? holdToBasis(decision, state, basis) : decision
+      if (!('state' in held)) return held
+      const { seen: next, ...step } = held
       return next && cell ? { ...step, cells: new Map([[cell, encodeSeen(next)]]) } : step
     })
   }

@@ -1,11 +1,12 @@
-import { DefaultAwareness } from '../../protocol/index.ts'
+import { DefaultAwareness, Ranges } from '../../protocol/index.ts'
 import type { AppendCommand } from '../rules/append.ts'
 import type { CreateCommand } from '../rules/create.ts'
 import type { AppendOutcome, CreateOutcome } from '../rules/outcome.ts'
 import type { StreamState } from '../rules/state.ts'
 import type { Streams } from '../streams/streams.ts'
+import { type CausalGap, type Causality, firstGap } from './causality.ts'
 import type { Compactor } from './compactor.ts'
-import { checkFrames, type FramesProblem } from './frames.ts'
+import { type FramesProblem, readFrames } from './frames.ts'
 import { type DocumentName, documentOf, logStream } from './names.ts'
 import type { Presence } from './presence.ts'
 import type { Pointer, Snapshots } from './snapshots.ts'
@@ -14,6 +15,7 @@ export interface DocumentsParts {
   readonly streams: Streams
   readonly snapshots: Snapshots
   readonly compactor: Compactor
+  readonly causality: Causality
   readonly presence: Presence
   readonly framesPerPost: number
 }
@@ -24,13 +26,15 @@ export class Documents {
   readonly snapshots: Snapshots
   readonly presence: Presence
   readonly #compactor: Compactor
+  readonly #causality: Causality
   readonly #framesPerPost: number
 
-  constructor({ streams, snapshots, compactor, presence, framesPerPost }: DocumentsParts) {
+  constructor({ streams, snapshots, compactor, causality, presence, framesPerPost }: DocumentsParts) {
     this.streams = streams
     this.snapshots = snapshots
     this.presence = presence
     this.#compactor = compactor
+    this.#causality = causality
     this.#framesPerPost = framesPerPost
   }
 
@@ -39,9 +43,15 @@ export class Documents {
   }
 
   /** Creates the document and its default awareness stream. */
-  async create(name: DocumentName, command: CreateCommand): Promise<CreateOutcome | FramesProblem> {
-    const problem = checkFrames(command.body, this.#framesPerPost)
-    if (problem) return problem
+  async create(
+    name: DocumentName,
+    command: CreateCommand,
+  ): Promise<CreateOutcome | FramesProblem | CausalGap> {
+    const updates = readFrames(command.body, this.#framesPerPost)
+    if ('kind' in updates) return updates
+    const gap = firstGap(updates, new Ranges())
+    // What is there already stays as it is, the body unread.
+    if (gap && !(await this.load(name))) return gap
     const outcome = await this.streams.create(logStream(name), command)
     if (outcome.kind === 'created' || outcome.kind === 'exists') {
       await this.presence.create(name, DefaultAwareness)
@@ -50,14 +60,28 @@ export class Documents {
     return outcome
   }
 
-  /** Appends updates, all of them decoded first. */
-  async append(name: DocumentName, command: AppendCommand): Promise<AppendOutcome | FramesProblem> {
-    const problem = checkFrames(command.body, this.#framesPerPost)
-    if (problem) return problem
-    const outcome = await this.streams.append(logStream(name), command)
-    if (outcome.kind === 'appended' || outcome.kind === 'accepted')
-      this.#compactor.consider(name, outcome.state.tail)
-    return outcome
+  /** Appends updates, all of them decoded first, if the document holds everything they refer to. */
+  async append(
+    name: DocumentName,
+    command: AppendCommand,
+  ): Promise<AppendOutcome | FramesProblem | CausalGap> {
+    const updates = readFrames(command.body, this.#framesPerPost)
+    if ('kind' in updates) return updates
+    for (let anew = false; ; anew = true) {
+      const judged = await this.#causality.judge(name, updates, anew)
+      if (!judged) return { kind: 'missing' }
+      const outcome = await this.streams.append(logStream(name), command, judged.basis)
+      if (outcome.kind === 'moved') continue
+      if (outcome.kind === 'unsound') {
+        if (judged.gap) return judged.gap
+        continue
+      }
+      if (outcome.kind === 'appended' || outcome.kind === 'accepted') {
+        this.#causality.appended(name, updates, outcome.state, command.body.length)
+        this.#compactor.consider(name, outcome.state.tail)
+      }
+      return outcome
+    }
   }
 
   /** The document and its current snapshot. A compaction that a crash cut short is taken up again here. */

@@ -1,4 +1,10 @@
-import { decodeFrames, FrameError, readUpdate, UpdateError } from '../../protocol/index.ts'
+import {
+  decodeFrames,
+  FrameError,
+  readUpdate,
+  UpdateError,
+  type UpdateSummary,
+} from '../../protocol/index.ts'
 
 /** Why posted bytes cannot be a part of a document's log. */
 export type FramesProblem =
@@ -10,7 +16,7 @@ export type FramesProblem =
  * YJS 12.3: bytes become part of a document only if every peer can decode them. Nothing is built: counts are capped first
  * and the structure is walked once.
  */
-export const checkFrames = (bytes: Uint8Array, most: number): FramesProblem | undefined => {
+export const readFrames = (bytes: Uint8Array, most: number): readonly UpdateSummary[] | FramesProblem => {
   let updates: readonly Uint8Array[]
   try {
     updates = decodeFrames(bytes)
@@ -19,14 +25,15 @@ export const checkFrames = (bytes: Uint8Array, most: number): FramesProblem | un
     throw error
   }
   if (updates.length > most) return { kind: 'tooMany', count: updates.length }
+  const summaries: UpdateSummary[] = []
   for (const [index, update] of updates.entries()) {
     if (update.length === 0) return { kind: 'emptyFrame', message: `frame ${index} is empty` }
     try {
-      readUpdate(update)
+      summaries.push(readUpdate(update))
     } catch (error) {
       if (error instanceof UpdateError) return { kind: 'malformed', index, message: error.message }
       throw error
     }
   }
-  return undefined
+  return summaries
 }

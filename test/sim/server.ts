@@ -5,6 +5,7 @@ import { defaultLimits, type Limits } from '../../server/limits.ts'
 import { openMemoryStore } from '../../server/store/memory.ts'
 import { Streams } from '../../server/streams/streams.ts'
 import type { World } from '../../server/world.ts'
+import { Causality } from '../../server/yjs/causality.ts'
 import { compact } from '../../server/yjs/compact.ts'
 import { Compactor } from '../../server/yjs/compactor.ts'
 import { Documents } from '../../server/yjs/documents.ts'
@@ -172,6 +173,7 @@ export class SimulatedServer {
       streams,
       snapshots,
       compactor,
+      causality: new Causality({ streams, snapshots, clients: limits.causalClients }),
       presence,
       framesPerPost: limits.framesPerPost,
     })

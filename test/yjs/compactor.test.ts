@@ -360,6 +360,7 @@ describe('[row 84] A document that cannot be compacted', () => {
         failing && (cells?.length ?? 0) > 0 ? Promise.reject(new Error('EIO')) : inner.load(entry, cells),
     }
     const app = await opened({ store, compactBytes: 100 })
+    await post(app, ...typing(1, 1, 9))
     failing = true
     for (const update of large(4)) await post(app, update)
     expect(await codeOf(await discover(app))).toBe(ErrorCode.internal)

@@ -6,7 +6,7 @@ import { Ranges, readUpdate, snapshotLimits, trimUpdate, type UpdateSummary } fr
  * A diff by state vector alone would carry the whole delete set each time, and miss what a gap in a log hides.
  */
 export class Ledger {
-  readonly #structs = new Ranges()
+  #structs = new Ranges()
   readonly #deletes = new Ranges()
 
   /** The server holds this update. */
@@ -14,6 +14,12 @@ export class Ledger {
     this.#structs.addAll(structs)
     this.#deletes.addAll(deletes)
     this.#deletes.addAll(erased)
+  }
+
+  /** The server says that it lacks these structs. @returns whether `doc` has them */
+  lacks(structs: Ranges, doc: Y.Doc): boolean {
+    this.#structs = structs.missingFrom(this.#structs)
+    return [...structs].every(({ client, clock, length }) => clock + length <= Y.getState(doc.store, client))
   }
 
   /** Whether the server has everything in an update. */
@@ -33,7 +39,7 @@ export class Ledger {
       owed = true
     }
     if (!owed && deletes.isEmpty) return undefined
-    const update = Y.encodeStateAsUpdate(doc, Y.encodeStateVector(state))
+    const update = settledOnly(doc, () => Y.encodeStateAsUpdate(doc, Y.encodeStateVector(state)))
     return trimUpdate(update, readUpdate(update, snapshotLimits), deletes)
   }
 }
@@ -44,4 +50,17 @@ const deletesOf = (doc: Y.Doc): Ranges => {
     for (const { clock, len } of items) ranges.add(client, clock, len)
   }
   return ranges
+}
+
+/** Yjs adds what waits for other changes to every state it encodes. That is no part of the document yet: its author sends it. */
+const settledOnly = <Result>({ store }: Y.Doc, encode: () => Result): Result => {
+  const { pendingStructs, pendingDs } = store
+  store.pendingStructs = null
+  store.pendingDs = null
+  try {
+    return encode()
+  } finally {
+    store.pendingStructs = pendingStructs
+    store.pendingDs = pendingDs
+  }
 }

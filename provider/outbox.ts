@@ -67,9 +67,14 @@ export class Outbox {
    * under another producer id, with the difference.
    */
   restart(now: number): void {
+    this.recall(now)
+    this.#seq = 0
+  }
+
+  /** What was in flight was refused whole, so its number is free: the difference goes instead. */
+  recall(now: number): void {
     if (this.#flight) this.#tally = sum(this.#flight.tally, this.#tally)
     this.#flight = undefined
-    this.#seq = 0
     this.oweDifference(now)
   }
 

@@ -1,6 +1,6 @@
 import type * as Y from 'yjs'
 import { type DurableStream, type Env, StreamError, uuid } from '../client/index.ts'
-import { ErrorCode, readUpdate, snapshotLimits } from '../protocol/index.ts'
+import { ErrorCode, Ranges, readUpdate, snapshotLimits } from '../protocol/index.ts'
 import { endOfDocument } from './error.ts'
 import type { Ledger } from './ledger.ts'
 import type { Flight, Outbox } from './outbox.ts'
@@ -23,6 +23,8 @@ export class Push {
   readonly #parts: PushParts
   #producerId: string
   #wake: () => void = () => undefined
+  /** Refusals in a row because the document lacks what was sent builds on. */
+  #gaps = 0
 
   constructor(parts: PushParts) {
     this.#parts = parts
@@ -79,11 +81,24 @@ export class Push {
         outbox.restart(env.now())
         throw error
       }
+      if (error instanceof StreamError && this.#canMend(error)) {
+        outbox.recall(env.now())
+        onRetry(error)
+        return
+      }
       throw (error instanceof StreamError && endOfDocument(error)) || error
     }
+    this.#gaps = 0
     for (const update of flight.updates) ledger.add(readUpdate(update, snapshotLimits))
     outbox.settle()
     onSaved()
+  }
+
+  /** The document on the server lacks what was sent builds on: the difference is then more than was thought. */
+  #canMend(error: StreamError): boolean {
+    if (error.code !== ErrorCode.causalGap) return false
+    const missing = missingOf(error)
+    return this.#parts.ledger.lacks(missing, this.#parts.doc) && !missing.isEmpty && ++this.#gaps <= mostGaps
   }
 
   #producer({ seq }: Flight) {
@@ -102,6 +117,24 @@ export class Push {
     })
   }
 }
+
+/** The server lists so many ranges at a time; a document that lacks more than this many lists is not the one edited here. */
+const mostGaps = 100
+
+/** What a CAUSAL_GAP refusal lists. */
+const missingOf = ({ details }: StreamError): Ranges => {
+  const missing = new Ranges()
+  const listed = details.error?.['missing']
+  for (const range of Array.isArray(listed) ? listed : []) {
+    const { client, clock, length } = range as Record<string, unknown>
+    if (isCount(client) && isCount(clock) && isCount(length) && Number.isSafeInteger(clock + length)) {
+      missing.add(client, clock, length)
+    }
+  }
+  return missing
+}
+
+const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0
 
 /**
  * The server lost its memory of this producer: a restart without a disk, years of absence, or another document of the same

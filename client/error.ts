@@ -6,12 +6,12 @@ export const ClientCode = {
   network: 'NETWORK',
   timeout: 'TIMEOUT',
   aborted: 'ABORTED',
-  /** An answer that is not one of this protocol: a proxy's page, bad base64, an offset that goes backwards. */
+  /** An answer that is not one of this protocol: a proxy's page, bad base64, data that leads nowhere. */
   badAnswer: 'BAD_ANSWER',
+  /** The stream ends before what was read of it. A replica that lags will catch up; a server that lost data will not. */
+  wentBack: 'WENT_BACK',
   /** The caller's `headers` function threw. */
   headersFailed: 'HEADERS_FAILED',
-  /** 403 that is not about a producer. */
-  forbidden: 'FORBIDDEN',
   /** 409 whose reason the server did not name. */
   conflict: 'CONFLICT',
   /** The server has seen this producer's sequence number before, and not from this producer: nothing was appended. */
@@ -45,7 +45,12 @@ interface Facts {
 const passing = new Set([408, 425, 429])
 const never = new Set([501, 505])
 /** Of the codes that come without a status: which are worth another try, and which leave the outcome open. */
-const mendable = new Set<StreamErrorCode>([ClientCode.network, ClientCode.timeout, ClientCode.headersFailed])
+const mendable = new Set<StreamErrorCode>([
+  ClientCode.network,
+  ClientCode.timeout,
+  ClientCode.headersFailed,
+  ClientCode.wentBack,
+])
 const doubtful = new Set<StreamErrorCode>([
   ClientCode.network,
   ClientCode.timeout,

@@ -33,6 +33,8 @@ export type LinkState =
 export interface FollowOptions {
   /** Where to read from: an offset that a server gave, or a sentinel. The start of the stream when left out. */
   readonly offset?: string | undefined
+  /** The offset was reached by reading this very stream: that it ends before it is then WENT_BACK. */
+  readonly resumed?: boolean | undefined
   /** Server-sent events unless told otherwise. They carry text as text: line ends arrive as LF. */
   readonly live?: Transport | undefined
   /** The way to leave at once, also while nothing arrives. */
@@ -49,7 +51,7 @@ const links: Readonly<Record<Transport, Link>> = { [Live.sse]: sseLink, [Live.lo
 /**
  * Every batch of a stream from an offset on, once and in order, over as many requests as it takes. Ends when the stream
  * is closed and all of it was taken, or when the signal fires.
- * @throws StreamError when asking again is of no use
+ * @throws StreamError when asking again is of no use; WENT_BACK when the stream ended too early however often it was asked
  */
 export async function* follow(settings: Settings, options: FollowOptions): AsyncGenerator<Batch, void> {
   const { env } = settings
@@ -58,13 +60,17 @@ export async function* follow(settings: Settings, options: FollowOptions): Async
   const tell = teller(options.onLink)
   const health = new Health()
   let { contentType } = settings
-  let place: Place = { offset: options.offset ?? Sentinel.start, cursor: undefined, minted: false }
+  const offset = options.offset ?? Sentinel.start
+  let place: Place = { offset, cursor: undefined, minted: options.resumed ?? false }
+  let timesBack = 0
   let caughtUp = false
   let told = false // that nothing more was there
+  let late = false // the last wait was over as soon as it began
 
   if (!signal.aborted) tell({ phase: 'connecting', turnover: false })
   while (!signal.aborted) {
     const began = env.now()
+    const { cursor } = place
     const probing = live === Live.longPoll && !caughtUp
     let progress = false
     try {
@@ -89,6 +95,7 @@ export async function* follow(settings: Settings, options: FollowOptions): Async
         const moved = step.next !== place.offset
         progress ||= moved || (probing && step.upToDate)
         place = advance(place, step, settings.url.href)
+        timesBack = 0
         if (moved || step.closed || (step.upToDate && !told)) {
           told = step.upToDate
           const { bytes, next, upToDate, closed } = step
@@ -99,7 +106,11 @@ export async function* follow(settings: Settings, options: FollowOptions): Async
         tell({ phase: 'open', caughtUp })
         if (step.closed) return
       }
-      if (!progress && env.now() - began < limits.shortLinkMs) {
+      const short = !progress && env.now() - began < limits.shortLinkMs
+      // A cache lets a latecomer join a wait that others began, and its cursor leads into the next one. That happens once.
+      const joined = short && !late && live === Live.longPoll && place.cursor !== cursor
+      late = short
+      if (short && !joined) {
         throw new StreamError(ClientCode.badAnswer, 'the server ended the link at once', {
           url: settings.url.href,
         })
@@ -111,6 +122,7 @@ export async function* follow(settings: Settings, options: FollowOptions): Async
     } catch (error) {
       if (signal.aborted) return
       if (!(error instanceof StreamError) || !error.transient) throw error
+      if (error.code === ClientCode.wentBack && ++timesBack === limits.timesBack) throw error
       caughtUp = false
       const delayMs = backoff(health.failed(env.now()), env, settings.retry, error.retryAfterMs)
       tell({ phase: 'waiting', error, delayMs })
@@ -127,12 +139,12 @@ interface Place {
   readonly minted: boolean
 }
 
-/** @throws StreamError BAD_ANSWER for data that leads back, or nowhere: from a lagging replica, which repeats itself */
+/** @throws StreamError WENT_BACK, or BAD_ANSWER for data that leads nowhere: from a lagging replica, which repeats itself */
 const advance = (place: Place, step: Step, url: string): Place => {
-  const back = place.minted && step.next < place.offset
-  if (back || (step.next === place.offset && step.bytes.length > 0)) {
-    throw new StreamError(ClientCode.badAnswer, `data led from ${place.offset} to ${step.next}`, { url })
-  }
+  const message = `the answer led from ${place.offset} to ${step.next}`
+  if (place.minted && step.next < place.offset) throw new StreamError(ClientCode.wentBack, message, { url })
+  if (step.next === place.offset && step.bytes.length > 0)
+    throw new StreamError(ClientCode.badAnswer, message, { url })
   return { offset: step.next, cursor: step.cursor ?? place.cursor, minted: true }
 }
 

@@ -16,6 +16,8 @@ export const limits = {
   healthyMs: 5_000,
   /** A live answer that ended sooner and brought nothing counts as a failure. */
   shortLinkMs: 1_000,
+  /** How often in a row a stream may end before what was read of it, until that is taken for the truth: some seconds. */
+  timesBack: 6,
   /** Characters of one server-sent event: half of what the engines can hold in one string. */
   eventChars: 2 ** 28,
   /** Bytes of an error answer that are looked at. */

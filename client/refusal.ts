@@ -10,7 +10,7 @@ import type { Settings } from './settings.ts'
 const byStatus: Readonly<Record<number, StreamErrorCode>> = {
   400: ErrorCode.invalidRequest,
   401: ErrorCode.unauthorized,
-  403: ClientCode.forbidden,
+  403: ErrorCode.forbidden,
   404: ErrorCode.streamNotFound,
   405: ErrorCode.methodNotAllowed,
   408: ClientCode.timeout,

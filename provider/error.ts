@@ -44,8 +44,11 @@ export const endOfDocument = (error: StreamError): ProviderError | undefined => 
   if (error.status === 404)
     return new ProviderError(ProviderCode.documentDeleted, deleted, true, { cause: error })
   const isReset = error.code === ErrorCode.offsetExpired && error.details.error?.['reason'] === 'recreated'
-  return isReset ? new ProviderError(ProviderCode.documentReset, reset, true, { cause: error }) : undefined
+  return isReset ? documentReset(error) : undefined
 }
+
+export const documentReset = (cause?: unknown): ProviderError =>
+  new ProviderError(ProviderCode.documentReset, reset, true, { cause })
 
 const deleted = 'the document was deleted on the server; what is in this Y.Doc is untouched'
 const reset =

@@ -1,5 +1,12 @@
 import * as Y from 'yjs'
-import { Ranges, readUpdate, snapshotLimits, trimUpdate, type UpdateSummary } from '../protocol/index.ts'
+import {
+  type Range,
+  Ranges,
+  readUpdate,
+  snapshotLimits,
+  trimUpdate,
+  type UpdateSummary,
+} from '../protocol/index.ts'
 
 /**
  * What the server holds of a document, as far as was read from it or acknowledged by it: which structs, which deletes.
@@ -8,6 +15,21 @@ import { Ranges, readUpdate, snapshotLimits, trimUpdate, type UpdateSummary } fr
 export class Ledger {
   #structs = new Ranges()
   readonly #deletes = new Ranges()
+  /** Of the first structs that were read: what every later state of the same document has. */
+  #root: Range | undefined
+
+  /** This update was read from the server. */
+  read(summary: UpdateSummary): void {
+    this.add(summary)
+    const [first] = summary.structs
+    this.#root ??= first
+  }
+
+  /** Whether a document that has these updates, and no more, can be the one that was read. */
+  recognises(updates: readonly UpdateSummary[]): boolean {
+    const root = this.#root
+    return !root || updates.some(({ structs }) => structs.covers(root.client, root.clock, root.length))
+  }
 
   /** The server holds this update. */
   add({ structs, deletes, erased }: UpdateSummary): void {

@@ -10,17 +10,22 @@ import {
 import { ProviderCode, ProviderError } from './error.ts'
 import type { Ledger } from './ledger.ts'
 
-/** An update of the log that was read, and what it carries. */
+/** An update that was read, and what it carries. */
 interface Entry {
   readonly update: Uint8Array
   readonly summary: UpdateSummary
 }
 
+/** The updates in bytes that were read, and what of the bytes is none. */
+export interface Entries {
+  readonly entries: readonly Entry[]
+  readonly problems: readonly ProviderError[]
+}
+
 const unreadable = (message: string, cause: unknown): ProviderError =>
   new ProviderError(ProviderCode.unreadableLog, message, false, { cause })
 
-/** The updates in bytes of the log, and what could not be read of it. */
-const entriesOf = (updates: () => readonly Uint8Array[]): { entries: Entry[]; problems: ProviderError[] } => {
+const entriesOf = (updates: () => readonly Uint8Array[]): Entries => {
   const entries: Entry[] = []
   const problems: ProviderError[] = []
   const leaveOut = (error: unknown) => {
@@ -43,19 +48,26 @@ const entriesOf = (updates: () => readonly Uint8Array[]): { entries: Entry[]; pr
   return { entries, problems }
 }
 
+/** Frames of the log (YJS 7.3). */
+export const entriesOfLog = (bytes: Uint8Array): Entries => entriesOf(() => decodeFrames(bytes))
+
+/** A snapshot: one update without a frame (YJS 5.2). */
+export const entriesOfSnapshot = (bytes: Uint8Array): Entries =>
+  entriesOf(() => (bytes.length > 0 ? [bytes] : []))
+
 /**
  * Applies what was read from the server, in one transaction with `origin`, after the ledger knows it: whatever the
  * transaction then reports beyond the ledger was done by an observer, and is a local edit.
  * @returns what could not be read; nothing of it was applied
  */
-const apply = (
+export const apply = (
   doc: Y.Doc,
   ledger: Ledger,
   origin: unknown,
-  { entries, problems }: ReturnType<typeof entriesOf>,
+  { entries, problems }: Entries,
 ): readonly ProviderError[] => {
   if (entries.length === 0) return problems
-  for (const { summary } of entries) ledger.add(summary)
+  for (const { summary } of entries) ledger.read(summary)
   const all = [...problems]
   const applyAll = () => {
     for (const { update } of entries) {
@@ -76,31 +88,3 @@ const apply = (
   }
   return all
 }
-
-/** Applies frames of the log (YJS 7.3). */
-export const applyFrames = (
-  doc: Y.Doc,
-  ledger: Ledger,
-  origin: unknown,
-  bytes: Uint8Array,
-): readonly ProviderError[] =>
-  apply(
-    doc,
-    ledger,
-    origin,
-    entriesOf(() => decodeFrames(bytes)),
-  )
-
-/** Applies a snapshot: one update without a frame (YJS 5.2). */
-export const applySnapshot = (
-  doc: Y.Doc,
-  ledger: Ledger,
-  origin: unknown,
-  bytes: Uint8Array,
-): readonly ProviderError[] =>
-  apply(
-    doc,
-    ledger,
-    origin,
-    entriesOf(() => (bytes.length > 0 ? [bytes] : [])),
-  )

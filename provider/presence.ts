@@ -20,6 +20,7 @@ import {
   Sentinel,
   type Transport,
 } from '../protocol/index.ts'
+import { welcome } from './welcome.ts'
 
 export interface PresenceParts {
   readonly awareness: Awareness
@@ -28,6 +29,12 @@ export interface PresenceParts {
   readonly origin: unknown
   readonly live: Transport
   readonly env: Env
+}
+
+/** Where to follow others from, and whether the server has told who they are. */
+interface Joined {
+  readonly offset: Offset
+  readonly introduced: boolean
 }
 
 interface Changes {
@@ -45,6 +52,8 @@ export class Presence {
   #session: AbortSignal | undefined
   /** Of the session in which a request is under way. */
   #sending: AbortSignal | undefined
+  /** What to do when somebody comes, where the server does not tell them of us. */
+  #welcome: (() => void) | undefined
   #stale = false
 
   constructor(parts: PresenceParts) {
@@ -53,16 +62,19 @@ export class Presence {
   }
 
   /**
-   * Announces this client, gets everybody present at once, and follows their changes until `signal` fires.
+   * Gets everybody present, announces this client, and follows their changes until `signal` fires.
    * @throws StreamError when the server refused for good
    */
   async run(signal: AbortSignal): Promise<void> {
     const { stream, live, env } = this.#parts
-    this.#session = signal
-    this.#announce()
     try {
       for (let failures = 0; !signal.aborted; ) {
-        const offset = await this.#join(signal)
+        const { offset, introduced } = await this.#join(signal)
+        if (signal.aborted) return
+        this.#session = signal
+        this.#welcome = introduced ? undefined : welcome(env, () => this.#greet(), signal)
+        // Not before it is known where to listen from: an answer must not pass unheard.
+        this.#announce()
         try {
           for await (const batch of stream.follow({ offset, live, query, signal })) {
             failures = 0
@@ -72,7 +84,6 @@ export class Presence {
           // Trimmed past us, or the server restarted and its memory with it: join anew, and say who we are again.
           if (!(error instanceof StreamError) || !rejoin.has(error.code)) throw error
           await env.sleep(backoff(failures++, env), signal)
-          if (!signal.aborted) this.#announce()
         }
       }
     } catch (error) {
@@ -105,22 +116,26 @@ export class Presence {
     this.#parts.awareness.off('update', this.#changed)
   }
 
-  /** A server that does not know how to tell who is there says so with a refusal; then only news is heard. */
-  async #join(signal: AbortSignal): Promise<Offset | string> {
+  /** A server that cannot tell who is there says so with a refusal, or that nobody ever was; then only news is heard. */
+  async #join(signal: AbortSignal): Promise<Joined> {
     const { stream } = this.#parts
+    const options = { query, signal, retry: { attempts: Number.POSITIVE_INFINITY } }
     try {
-      const retry = { attempts: Number.POSITIVE_INFINITY }
-      const { bytes, next } = await stream.read({ offset: Sentinel.snapshot, query, signal, retry })
+      const { bytes, next } = await stream.read({ ...options, offset: Sentinel.snapshot })
       this.#hear(bytes)
-      return next
+      return { offset: next, introduced: true }
     } catch (error) {
-      if (error instanceof StreamError && error.status === 400) return Sentinel.tail
-      throw error
+      if (!(error instanceof StreamError)) throw error
+      if (error.code === ErrorCode.streamNotFound) await stream.create(options)
+      else if (error.status !== 400) throw error
     }
+    const { next } = await stream.read({ ...options, offset: Sentinel.tail })
+    return { offset: next, introduced: false }
   }
 
   #hear(bytes: Uint8Array): void {
     const { awareness, origin } = this.#parts
+    const before = this.#welcome && new Set(awareness.getStates().keys())
     try {
       for (const update of decodeFrames(bytes)) {
         decodeAwareness(update)
@@ -130,6 +145,8 @@ export class Presence {
       // Presence passes the server unread, so anybody may have posted this; the next announcement mends it.
       if (!(error instanceof FrameError || error instanceof AwarenessError)) throw error
     }
+    // Not by the events of the awareness: somebody who comes back is none of those `added`.
+    if (before && [...awareness.getStates().keys()].some(client => !before.has(client))) this.#welcome?.()
   }
 
   readonly #changed = ({ added, updated, removed }: Changes, origin: unknown): void => {
@@ -142,6 +159,10 @@ export class Presence {
   #announce(): void {
     const { awareness } = this.#parts
     awareness.setLocalState(awareness.getLocalState())
+  }
+
+  #greet(): void {
+    if (this.#parts.awareness.getLocalState() !== null) this.#announce()
   }
 
   /** One request at a time, until one succeeds; of what changes meanwhile only the last is worth sending. */

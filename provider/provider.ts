@@ -11,8 +11,8 @@ import { Outbox, type Unsaved } from './outbox.ts'
 import { listenToPage } from './page.ts'
 import { type Cue, nextPhase, type Phase, type Status, statusOf } from './phase.ts'
 import { Presence } from './presence.ts'
-import { Pull } from './pull.ts'
-import { forgotten, Push } from './push.ts'
+import { doubtful, Pull } from './pull.ts'
+import { Push } from './push.ts'
 import { reached } from './reached.ts'
 import { wakeable } from './wakeable.ts'
 
@@ -65,7 +65,7 @@ export class DurableStreamsProvider extends ObservableV2<ProviderEvents> {
       outbox: this.#outbox,
       env,
       onSaved: () => this.#tell(),
-      onRetry: error => this.emit('error', [fromStream(error, false)]),
+      onProblem: error => this.emit('error', [fromStream(error, false)]),
     })
     this.#presence = awareness && new Presence({ awareness, stream, origin: this, live, env })
     // What is in the document already may be news to the server.
@@ -147,9 +147,10 @@ export class DurableStreamsProvider extends ObservableV2<ProviderEvents> {
   #supervise(session: AbortController, work: Promise<void>): void {
     work.catch(error => {
       if (session.signal.aborted) return
-      if (error instanceof StreamError && forgotten.has(error.code)) {
+      if (error instanceof StreamError && doubtful.has(error.code)) {
         this.emit('error', [fromStream(error, false)])
         this.#end()
+        this.#pull.startOver()
         this.#cue('lost')
         this.#comeBack()
         return

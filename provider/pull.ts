@@ -1,9 +1,10 @@
 import type * as Y from 'yjs'
-import { type DurableStream, type LinkState, StreamError } from '../client/index.ts'
+import { ClientCode, type DurableStream, type LinkState, StreamError } from '../client/index.ts'
 import { ErrorCode, namesSnapshot, type Offset, Query, Sentinel, type Transport } from '../protocol/index.ts'
-import { endOfDocument, type ProviderError } from './error.ts'
+import { documentReset, endOfDocument, type ProviderError } from './error.ts'
 import type { Ledger } from './ledger.ts'
-import { applyFrames, applySnapshot } from './log.ts'
+import { apply, type Entries, entriesOfLog, entriesOfSnapshot } from './log.ts'
+import { forgotten } from './push.ts'
 
 export interface PullParts {
   readonly doc: Y.Doc
@@ -28,6 +29,11 @@ export class Pull {
     this.#parts = parts
   }
 
+  /** The next run reads everything again, to see whether the document is still the one that was read. */
+  startOver(): void {
+    this.#offset = undefined
+  }
+
   /**
    * Follows the log until `signal` fires or the log is closed.
    * @throws StreamError | ProviderError when asking again is of no use
@@ -35,11 +41,12 @@ export class Pull {
   async run(signal: AbortSignal): Promise<void> {
     const { stream, live, onLink } = this.#parts
     while (!signal.aborted) {
+      const resumed = this.#offset !== undefined
       const offset = this.#offset ?? (await this.#join(signal))
       if (offset === undefined) return
       try {
-        for await (const batch of stream.follow({ offset, live, signal, onLink })) {
-          this.#apply(applyFrames, batch.bytes)
+        for await (const batch of stream.follow({ offset, resumed, live, signal, onLink })) {
+          this.#apply(entriesOfLog(batch.bytes))
           this.#offset = batch.next
         }
         return
@@ -55,7 +62,7 @@ export class Pull {
 
   /** Snapshot discovery (YJS 9.1), creating the document if there is none. Undefined when `signal` fired. */
   async #join(signal: AbortSignal): Promise<Offset | undefined> {
-    const { stream, create, onLink } = this.#parts
+    const { stream, create, ledger, onLink } = this.#parts
     const options = {
       signal,
       retry: { attempts: Number.POSITIVE_INFINITY },
@@ -63,15 +70,18 @@ export class Pull {
     }
     for (let fresh = false; !signal.aborted; ) {
       try {
-        const { bytes, next, url } = await stream.read({
+        const { bytes, next, url, upToDate } = await stream.read({
           ...options,
           offset: Sentinel.snapshot,
           ...(fresh && { cache: 'reload' as const }),
         })
         const found = new URL(url).searchParams.get(Query.offset) ?? ''
-        this.#apply(namesSnapshot(found) ? applySnapshot : applyFrames, bytes)
+        const isSnapshot = namesSnapshot(found)
+        const read = isSnapshot ? entriesOfSnapshot(bytes) : entriesOfLog(bytes)
+        if ((isSnapshot || upToDate) && !ledger.recognises(read.entries.map(({ summary }) => summary)))
+          throw documentReset()
+        this.#apply(read)
         this.#known = true
-        this.#offset = next
         return next
       } catch (error) {
         if (signal.aborted) return undefined
@@ -89,8 +99,11 @@ export class Pull {
     return undefined
   }
 
-  #apply(how: typeof applyFrames, bytes: Uint8Array): void {
+  #apply(read: Entries): void {
     const { doc, ledger, origin, onProblem } = this.#parts
-    for (const problem of how(doc, ledger, origin, bytes)) onProblem(problem)
+    for (const problem of apply(doc, ledger, origin, read)) onProblem(problem)
   }
 }
+
+/** After these an offset does not tell whether the document is still the one that was read; its content does. */
+export const doubtful: ReadonlySet<string> = new Set<string>([...forgotten, ClientCode.wentBack])

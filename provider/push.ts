@@ -13,7 +13,8 @@ export interface PushParts {
   readonly env: Env
   /** Something was saved, or turned out to need no saving. */
   onSaved(): void
-  onRetry(error: StreamError): void
+  /** Sending goes on after a wait or, when this caller may only read, with the next session. */
+  onProblem(error: StreamError): void
 }
 
 const wholeBody = 60_000 // bytes: browsers refuse keepalive requests above 64 KiB
@@ -37,14 +38,19 @@ export class Push {
   }
 
   /**
-   * Sends until `signal` fires.
+   * Sends until `signal` fires, or until the server says that this caller may only read.
    * @throws StreamError when the server refused for good; the outbox keeps what was not saved
    */
   async run(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      const flight = this.#take()
-      if (flight) await this.#send(flight, signal)
-      else await this.#nudged(signal)
+    try {
+      while (!signal.aborted) {
+        const flight = this.#take()
+        if (flight) await this.#send(flight, signal)
+        else await this.#nudged(signal)
+      }
+    } catch (error) {
+      if (!(error instanceof StreamError) || !readOnly.has(error.code)) throw error
+      this.#parts.onProblem(error)
     }
   }
 
@@ -66,13 +72,13 @@ export class Push {
   }
 
   async #send(flight: Flight, signal: AbortSignal): Promise<void> {
-    const { stream, outbox, ledger, env, onSaved, onRetry } = this.#parts
+    const { stream, outbox, ledger, env, onSaved, onProblem } = this.#parts
     try {
       await stream.append(flight.body, {
         producer: this.#producer(flight),
         signal,
         retry: { attempts: Number.POSITIVE_INFINITY },
-        onRetry,
+        onRetry: onProblem,
       })
     } catch (error) {
       if (signal.aborted) return
@@ -83,7 +89,7 @@ export class Push {
       }
       if (error instanceof StreamError && this.#canMend(error)) {
         outbox.recall(env.now())
-        onRetry(error)
+        onProblem(error)
         return
       }
       throw (error instanceof StreamError && endOfDocument(error)) || error
@@ -117,6 +123,9 @@ export class Push {
     })
   }
 }
+
+/** Whoever may not write may still read. */
+const readOnly: ReadonlySet<string> = new Set<string>([ErrorCode.readOnly, ErrorCode.forbidden])
 
 /** The server lists so many ranges at a time; a document that lacks more than this many lists is not the one edited here. */
 const mostGaps = 100

@@ -1,4 +1,5 @@
-import { ContentType, ErrorCode, mediaType, type Ranges } from '../../protocol/index.ts'
+import { ContentType, ErrorCode, Header, mediaType, type Ranges } from '../../protocol/index.ts'
+import type { Limits } from '../limits.ts'
 import type { CausalGap } from '../yjs/causality.ts'
 import type { FramesProblem } from '../yjs/frames.ts'
 import { type Problem, Refusal, refuse } from './answer.ts'
@@ -13,22 +14,26 @@ import type { Yjs } from './yjs.ts'
 export const createDocument =
   ({ documents, limits }: Yjs) =>
   async (c: Exchange): Promise<Response> => {
-    const name = documentName(rawTarget(c))
+    const name = documentName(rawTarget(c), limits)
     const command = await parseCreate(c, limits.bodyBytes)
     if (mediaType(command.config.contentType) !== ContentType.binary) throw new Refusal(notBinary)
     const outcome = await documents.create(name, command)
-    return isUnfit(outcome) ? refuse(c, problem(outcome, limits.framesPerPost)) : respondCreated(c, outcome)
+    return isUnfit(outcome) ? refuse(c, problem(outcome, limits)) : respondCreated(c, outcome)
   }
 
 /** YJS 5.4: appends updates, each in a frame. */
 export const appendDocument =
   ({ documents, limits }: Yjs) =>
   async (c: Exchange): Promise<Response> => {
-    const name = documentName(rawTarget(c))
-    const command = await parseAppend(c, limits.bodyBytes)
+    const name = documentName(rawTarget(c), limits)
+    const asked = await parseAppend(c, limits)
+    // The published provider closes its producer, and with it what it writes to, whenever it disconnects.
+    const byWriter = asked.close && asked.producer !== undefined
+    if (byWriter && asked.body.length === 0) throw new Refusal(notForWriters)
+    const command = { ...asked, close: asked.close && !byWriter }
     const outcome = await documents.append(name, command)
     return isUnfit(outcome)
-      ? refuse(c, problem(outcome, limits.framesPerPost))
+      ? refuse(c, problem(outcome, limits))
       : respondAppended(c, command, outcome, missingDocument)
   }
 
@@ -43,7 +48,13 @@ const notBinary: Problem = {
   message: `A document is ${ContentType.binary}. Create it with that Content-Type or none.`,
 }
 
-const problem = (found: Unfit, framesPerPost: number): Problem => {
+const notForWriters: Problem = {
+  status: 400,
+  code: ErrorCode.invalidRequest,
+  message: `A document is not closed by one of its writers leaving. To close it for everybody, send ${Header.closed} without ${Header.producerId}.`,
+}
+
+const problem = (found: Unfit, { framesPerPost, gapRanges }: Limits): Problem => {
   switch (found.kind) {
     case 'notFrames':
     case 'emptyFrame':
@@ -70,16 +81,13 @@ const problem = (found: Unfit, framesPerPost: number): Problem => {
         status: 409,
         code: ErrorCode.causalGap,
         message: `Frame ${found.index} builds on content that the document does not hold. Send what is missing, or a whole state, first. Nothing was stored.`,
-        details: { frame: found.index, ...listed(found.missing) },
+        details: { frame: found.index, ...listed(found.missing, gapRanges) },
       }
   }
 }
 
-/** Of a longer list the first are enough to go on: what follows them is asked for again. */
-const mostListed = 100
-
-/** Clocks from `clock` on, `length` of them, of each client. */
-const listed = (missing: Ranges) => {
+/** Clocks from `clock` on, `length` of them, of each client; of a longer list the first. */
+const listed = (missing: Ranges, most: number) => {
   const ranges = [...missing]
-  return { missing: ranges.slice(0, mostListed), truncated: ranges.length > mostListed }
+  return { missing: ranges.slice(0, most), truncated: ranges.length > most }
 }

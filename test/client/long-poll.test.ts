@@ -53,6 +53,35 @@ describe('a link by long-poll', () => {
     expect(world.slept).toEqual([125, 250, 500])
   })
 
+  test('that comes late to a wait which a cache shares goes on with the next one, but not twice in a row', async () => {
+    const moved = (cursor: string) => none(1, { [Header.cursor]: cursor })
+    const world = new World(
+      script(
+        answer(1, 'one', upToDate),
+        moved('5'),
+        () => {
+          world.time += 5_000
+          return moved('6')
+        },
+        moved('7'),
+        moved('8'),
+        answer(2, 'two', { [Header.closed]: 'true' }),
+      ),
+    )
+    const { done, told } = following(world, poll)
+    await world.until(done)
+    const early = ['connecting', 'open', 'caught up']
+    expect(phases(told)).toEqual([...early, 'BAD_ANSWER 125', ...early])
+    expect(world.seen.map(seen => asked(seen).cursor)).toEqual([
+      undefined,
+      undefined,
+      '5',
+      '6',
+      '7',
+      undefined,
+    ])
+  })
+
   test('shows after a failure that it works before it waits again', async () => {
     const world = new World(
       script(

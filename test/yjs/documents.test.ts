@@ -87,6 +87,16 @@ describe('A document', () => {
     expect([refused.status, refused.headers.get(Header.closed)]).toEqual([409, 'true'])
   })
 
+  test('is not closed by a producer that closes itself, with or without a last update', async () => {
+    const app = await created()
+    const headers = { ...producer(0, 0), ...closing }
+    const alone = await app.send('POST', d, { headers })
+    expect([alone.status, await codeOf(alone)]).toEqual([400, ErrorCode.invalidRequest])
+    const last = await app.send('POST', d, { ...binary, headers, body: framed(...typing(1)) })
+    expect([last.status, last.headers.get(Header.closed)]).toEqual([200, null])
+    expect((await app.send('HEAD', d)).headers.get(Header.closed)).toBeNull()
+  })
+
   test('goes with its snapshots and all its presence', async () => {
     const app = await created({ compactBytes: 1 })
     await post(app, ...typing(3))

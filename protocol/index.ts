@@ -10,10 +10,13 @@ export { isJson, isTextual, mediaType } from './media.ts'
 export {
   ContentType,
   Control,
+  ControlPath,
   DefaultAwareness,
   DefaultPort,
+  Delivery,
   ErrorCode,
   Header,
+  LinkType,
   Live,
   Path,
   Present,
@@ -22,6 +25,8 @@ export {
   Sentinel,
   SseEncoding,
   SseEvent,
+  SubscriptionAction,
+  SubscriptionStatus,
   type Transport,
 } from './names.ts'
 export {

@@ -21,6 +21,7 @@ export const Header = {
   producerSeq: 'Producer-Seq',
   producerExpectedSeq: 'Producer-Expected-Seq',
   producerReceivedSeq: 'Producer-Received-Seq',
+  webhookSignature: 'Webhook-Signature',
 } as const
 
 /** PROTOCOL 5.6 to 5.8; `awareness` is YJS 5.5. */
@@ -51,6 +52,7 @@ export const SseEncoding = { base64: 'base64' } as const
 export const ContentType = {
   binary: 'application/octet-stream',
   json: 'application/json',
+  keySet: 'application/jwk-set+json',
   eventStream: 'text/event-stream',
 } as const
 
@@ -62,6 +64,28 @@ export const Path = { streams: '/v1/stream/', yjs: '/v1/yjs/', documents: 'docs'
 
 /** PROTOCOL 6: a path segment no application stream may use. */
 export const ReservedSegment = '__ds'
+
+/** PROTOCOL 6 and 7: what lies below the reserved segment, and what is asked of one subscription. */
+export const ControlPath = { subscriptions: 'subscriptions', keys: 'jwks.json' } as const
+export const SubscriptionAction = {
+  streams: 'streams',
+  callback: 'callback',
+  claim: 'claim',
+  ack: 'ack',
+  release: 'release',
+} as const
+
+/** PROTOCOL 6.2: how a subscription's worker is told. */
+export const Delivery = { webhook: 'webhook', pullWake: 'pull-wake' } as const
+export type Delivery = (typeof Delivery)[keyof typeof Delivery]
+
+/** PROTOCOL 6.1: how a subscription came to a stream. */
+export const LinkType = { glob: 'glob', explicit: 'explicit' } as const
+export type LinkType = (typeof LinkType)[keyof typeof LinkType]
+
+/** PROTOCOL 6.3: `failed` while a retry is scheduled. */
+export const SubscriptionStatus = { active: 'active', failed: 'failed' } as const
+export type SubscriptionStatus = (typeof SubscriptionStatus)[keyof typeof SubscriptionStatus]
 
 /** YJS 5.5: the awareness stream that every document has. */
 export const DefaultAwareness = 'default'
@@ -82,6 +106,8 @@ export const ErrorCode = {
   rateLimited: 'RATE_LIMITED',
   streamNotFound: 'STREAM_NOT_FOUND',
   streamClosed: 'STREAM_CLOSED',
+  streamDeleted: 'STREAM_DELETED',
+  forkTooDeep: 'FORK_TOO_DEEP',
   configMismatch: 'CONFIG_MISMATCH',
   contentTypeMismatch: 'CONTENT_TYPE_MISMATCH',
   sequenceRegression: 'SEQUENCE_REGRESSION',
@@ -90,12 +116,27 @@ export const ErrorCode = {
   malformedUpdate: 'MALFORMED_UPDATE',
   causalGap: 'CAUSAL_GAP',
   bodyTooLarge: 'BODY_TOO_LARGE',
+  headTooLarge: 'HEAD_TOO_LARGE',
+  requestTimeout: 'REQUEST_TIMEOUT',
   unsupportedEncoding: 'UNSUPPORTED_ENCODING',
   methodNotAllowed: 'METHOD_NOT_ALLOWED',
   notFound: 'NOT_FOUND',
   tooManyReaders: 'TOO_MANY_READERS',
+  subscriptionNotFound: 'SUBSCRIPTION_NOT_FOUND',
+  subscriptionExists: 'SUBSCRIPTION_ALREADY_EXISTS',
+  subscriptionLimit: 'SUBSCRIPTION_LIMIT',
+  webhookUrlRejected: 'WEBHOOK_URL_REJECTED',
+  tokenInvalid: 'TOKEN_INVALID',
+  tokenExpired: 'TOKEN_EXPIRED',
+  fenced: 'FENCED',
+  alreadyClaimed: 'ALREADY_CLAIMED',
+  noPendingWork: 'NO_PENDING_WORK',
+  invalidOffset: 'INVALID_OFFSET',
   shuttingDown: 'SHUTTING_DOWN',
   storageFull: 'STORAGE_FULL',
   internal: 'INTERNAL_ERROR',
+  forbidden: 'FORBIDDEN',
+  readOnly: 'READ_ONLY',
+  accessUnknown: 'ACCESS_UNKNOWN',
 } as const
 export type ErrorCode = (typeof ErrorCode)[keyof typeof ErrorCode]

@@ -14,7 +14,7 @@ export interface CreateCommand {
 /** What a creation writes; the store gives the generation. */
 export interface Birth {
   readonly state: Omit<StreamState, 'generation'>
-  readonly record?: Uint8Array
+  readonly records: readonly Uint8Array[]
 }
 
 const sameConfig = (a: StreamConfig, b: StreamConfig): boolean =>
@@ -26,6 +26,7 @@ const sameConfig = (a: StreamConfig, b: StreamConfig): boolean =>
  * PROTOCOL 5.1.
  * - C1 A new stream begins with its body and closure status.
  * - C2 A stream that is there already stays as it is, the body unread; the answer says whether it is what was asked for.
+ *   A fork is not.
  * - C3 The closure status must match,
  * - C4 the content type too, parameters and case aside,
  * - C5 and the lifetime as it was asked for, not what is left of it.
@@ -38,18 +39,21 @@ export const decideCreate = (
   now: number,
 ): CreateOutcome | Birth => {
   if (existing) {
-    const same = sameConfig(existing.config, command.config) && existing.closed === command.closed
+    const same =
+      !existing.origin && sameConfig(existing.config, command.config) && existing.closed === command.closed
     return { kind: same ? 'exists' : 'mismatch', state: existing }
   }
   const messages = toMessages(command.config.contentType, command.body)
   if (messages.kind === 'invalid') return { kind: 'badBody', reason: messages.reason }
-  const record = messages.kind === 'record' ? messages.bytes : undefined
+  const records = messages.kind === 'record' ? [messages.bytes] : []
   const state = {
     start: 0,
-    tail: record?.length ?? 0,
+    tail: records[0]?.length ?? 0,
     config: command.config,
     deadline: firstDeadline(command.config, now),
     closed: command.closed,
+    refs: 0,
+    deleted: false,
   }
-  return record ? { state, record } : { state }
+  return { state, records }
 }

@@ -12,9 +12,19 @@ export const clientCursor = (text: string | undefined): number | undefined => {
   return Number(text)
 }
 
-/** PROTOCOL 10.1, K3: never backwards, and strictly beyond a client's cursor that is not behind the clock's. */
-export const nextCursor = (now: number, client: number | undefined, random: () => number): string => {
-  const current = currentCursor(now)
+/**
+ * PROTOCOL 10.1.
+ * - K3 Never backwards, and strictly beyond a client's cursor that is not behind.
+ * - K4 One further for every byte before `position`. Readers who get the same bytes then go on with the same cursor, and
+ *   so with the same URL, whenever they came; a random step beyond what each brings would keep them apart for ever.
+ */
+export const nextCursor = (
+  now: number,
+  client: number | undefined,
+  random: () => number,
+  position = 0,
+): string => {
+  const current = currentCursor(now) + position
   if (client === undefined || client < current) return current.toString()
   const jitter = 1 + Math.floor(random() * jitterSeconds)
   return (client + Math.max(1, Math.ceil((jitter * 1000) / intervalMs))).toString()

@@ -15,6 +15,16 @@ export const firstDeadline = (config: StreamConfig, now: number): number | undef
 export const isExpired = (state: Pick<StreamState, 'deadline'>, now: number): boolean =>
   state.deadline !== undefined && now >= state.deadline
 
+/** E6: a deleted stream is over once no fork holds it, and not before; its time does not matter any more. */
+export const isOver = (state: Pick<StreamState, 'deadline' | 'deleted' | 'refs'>, now: number): boolean =>
+  state.deleted ? state.refs === 0 : isExpired(state, now)
+
+/** E7: when a stream is to be looked at, whether or not somebody asks for it; null for never. */
+export const dueAt = ({ deadline, deleted, refs }: Pick<StreamState, 'deadline' | 'deleted' | 'refs'>) => {
+  if (deleted) return refs === 0 ? 0 : null
+  return deadline ?? null
+}
+
 /**
  * The deadline after a read or write now.
  * - E3 It leaves at least the whole window, and never comes closer.

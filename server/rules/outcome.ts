@@ -5,9 +5,23 @@ export type CreateOutcome =
   | { readonly kind: 'created' | 'exists'; readonly state: StreamState }
   | { readonly kind: 'mismatch'; readonly state: StreamState }
   | { readonly kind: 'badBody'; readonly reason: string }
+  /** The name is taken by a deleted stream that forks still hold. */
+  | { readonly kind: 'deleted' }
+
+export type ForkOutcome = CreateOutcome | ForkRefusal
+
+/** Why a source cannot be forked as asked. */
+export type ForkRefusal =
+  | { readonly kind: 'sourceMissing' | 'sourceDeleted' }
+  | { readonly kind: 'wrongContentType'; readonly expected: string }
+  | { readonly kind: 'tooDeep'; readonly deepest: number }
+  | { readonly kind: 'badPoint'; readonly why: Exclude<LocateOutcome, { kind: 'at' }> }
+  /** The append at the fork point, if there is one, is shorter than that. */
+  | { readonly kind: 'badSubOffset' }
+  | { readonly kind: 'badBody'; readonly reason: string }
 
 export type AppendOutcome =
-  | { readonly kind: 'missing' }
+  | { readonly kind: 'missing' | 'deleted' }
   | { readonly kind: 'appended'; readonly state: StreamState }
   | { readonly kind: 'accepted'; readonly state: StreamState; readonly producer: ProducerBatch }
   | { readonly kind: 'duplicate'; readonly state: StreamState; readonly producer: ProducerBatch }

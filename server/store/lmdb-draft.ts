@@ -30,19 +30,18 @@ export class Draft {
     this.#environment = environment
   }
 
-  /**
-   * `key` is the name's bytes, here and below.
-   * @throws StoreFailure `damaged`
-   */
-  state(name: string, key: Buffer): Named | undefined {
+  /** @throws StoreFailure `damaged` */
+  state(name: string): Named | undefined {
     if (this.#states.has(name)) return this.#states.get(name)
     const { tables, view } = this.#environment
+    const key = nameBytes(name)
     const value = tables.names.get(key, view)
     return value && unsealNamed(key, value)
   }
 
   /** Takes `name` from `state` to `next`. */
-  change(name: string, key: Buffer, state: State | undefined, next: State, change: Change): void {
+  change(name: string, state: State | undefined, next: State, change: Change): void {
+    const key = nameBytes(name)
     const { names, records, cells, meta } = this.#environment.tables
     const { generation } = next.revision
     let position = state?.tail ?? 0
@@ -64,7 +63,8 @@ export class Draft {
   }
 
   /** Forgets `name`; its records and cells are garbage from now on. */
-  remove(name: string, key: Buffer, { revision, tail, due }: State): void {
+  remove(name: string, { revision, tail, due }: State): void {
+    const key = nameBytes(name)
     this.clear(this.#environment.tables.names, key)
     this.#moveDue(key, due, null)
     this.#discard(revision.generation, { until: tail, gone: true })

@@ -1,5 +1,5 @@
 import { statfs } from 'node:fs/promises'
-import { advance, checkChange } from './change.ts'
+import { checkEdits, type Decided, decideEdits } from './change.ts'
 import { StoreFailure } from './failure.ts'
 import { GroupCommit, type WriteHook } from './group-commit.ts'
 import { Draft, generationKey } from './lmdb-draft.ts'
@@ -26,16 +26,7 @@ import { Reclaimer, reclaimSlice } from './lmdb-reclaim.ts'
 import { maxNameBytes, nameBytes } from './name.ts'
 import { Room } from './room.ts'
 import { maxSliceRecords } from './slice.ts'
-import {
-  type Change,
-  type Entry,
-  type Position,
-  type Record,
-  type Revision,
-  type Slice,
-  type Store,
-  sameRevision,
-} from './store.ts'
+import type { Change, Edit, Entry, Position, Record, Revision, Slice, Store } from './store.ts'
 
 export interface LmdbOptions {
   /** Where the files are; made when it is not there. On a local disk: LMDB maps its file. */
@@ -141,17 +132,25 @@ class Lmdb implements LmdbStore {
   }
 
   async commit(name: string, expected: Revision | undefined, change: Change): Promise<Revision | 'stale'> {
-    const key = nameBytes(name)
-    checkChange(change)
-    const answer = await this.#commits.add(weight(change), draft => {
-      const state = draft.state(name, key)
-      if (!sameRevision(state?.revision, expected)) return 'stale'
-      const next = advance(state, change, this.#engine)
-      if (!this.#room.take(growth(key, state, change))) throw full()
-      draft.change(name, key, state, next, change)
-      return next.revision
+    const revisions = await this.commitAll([{ name, expected, change }])
+    return revisions === 'stale' ? 'stale' : (revisions[0] ?? 'stale')
+  }
+
+  async commitAll(edits: readonly Edit[]): Promise<readonly (Revision | undefined)[] | 'stale'> {
+    checkEdits(edits)
+    const bytes = edits.reduce((sum, { change }) => sum + (change ? weight(change) : 0), 0)
+    const answer = await this.#commits.add(bytes, draft => {
+      const decided = decideEdits(edits, name => draft.state(name), this.#engine)
+      if (decided === 'stale') return 'stale'
+      const grown = decided.reduce((sum, one) => sum + growth(one), 0)
+      if (grown > 0 && !this.#room.take(grown)) throw full()
+      for (const one of decided) {
+        if (one.next) draft.change(one.name, one.before, one.next, one.change)
+        else draft.remove(one.name, one.before)
+      }
+      return decided.map(({ next }) => next?.revision)
     })
-    if (change.start !== undefined) this.#reclaimer.wake()
+    if (edits.some(({ change }) => !change || change.start !== undefined)) this.#reclaimer.wake()
     return answer
   }
 
@@ -183,15 +182,7 @@ class Lmdb implements LmdbStore {
   }
 
   async remove(name: string, expected: Revision): Promise<'removed' | 'stale'> {
-    const key = nameBytes(name)
-    const answer = await this.#commits.add(0, draft => {
-      const state = draft.state(name, key)
-      if (!state || !sameRevision(state.revision, expected)) return 'stale'
-      draft.remove(name, key, state)
-      return 'removed'
-    })
-    this.#reclaimer.wake()
-    return answer
+    return (await this.commitAll([{ name, expected }])) === 'stale' ? 'stale' : 'removed'
   }
 
   async list(prefix: string, after: string | undefined, limit: number): Promise<readonly string[]> {
@@ -256,11 +247,14 @@ const weight = ({ head, appends, cells }: Change): number => {
 const full = (): StoreFailure =>
   new StoreFailure('full', 'the store has no room for this; nothing of it was written')
 
-/** Bytes of the file a change may take at most. None for one that only replaces and forgets: that is always let through. */
-const growth = (key: Buffer, state: Named | undefined, { head, appends, cells }: Change): number => {
-  let bytes = state
-    ? Math.max(0, head.byteLength - state.head.byteLength)
-    : pages(key.byteLength + head.byteLength)
+/** Bytes of the file an edit may take at most. None for one that only replaces and forgets: that is always let through. */
+const growth = (decided: Decided<Named>): number => {
+  if (!decided.next) return 0
+  const { name, before } = decided
+  const { head, appends, cells } = decided.change
+  let bytes = before
+    ? Math.max(0, head.byteLength - before.head.byteLength)
+    : pages(nameBytes(name).byteLength + head.byteLength)
   for (const record of appends ?? []) bytes += pages(record.byteLength)
   for (const cell of cells?.values() ?? []) bytes += cell ? pages(cell.byteLength) : 0
   return bytes

@@ -1,17 +1,9 @@
-import { advance, checkChange, type State } from './change.ts'
+import { checkEdits, decideEdits, type State } from './change.ts'
 import { StoreFailure } from './failure.ts'
 import { GroupCommit, type WriteHook } from './group-commit.ts'
 import { Log } from './memory-log.ts'
 import { byteOrder, nameBytes } from './name.ts'
-import {
-  type Change,
-  type Entry,
-  type Position,
-  type Revision,
-  type Slice,
-  type Store,
-  sameRevision,
-} from './store.ts'
+import type { Change, Edit, Entry, Position, Revision, Slice, Store } from './store.ts'
 
 export interface MemoryOptions {
   /** The least generation to give. One derived from the clock is never given twice, also not after a restart (S5). */
@@ -78,15 +70,22 @@ class MemoryStore implements Store {
   }
 
   async commit(name: string, expected: Revision | undefined, change: Change): Promise<Revision | 'stale'> {
-    nameBytes(name)
-    checkChange(change)
+    const revisions = await this.commitAll([{ name, expected, change }])
+    return revisions === 'stale' ? 'stale' : (revisions[0] ?? 'stale')
+  }
+
+  async commitAll(edits: readonly Edit[]): Promise<readonly (Revision | undefined)[] | 'stale'> {
+    checkEdits(edits)
     return this.#commits.add(1, draft => {
-      const state = this.#state(draft, name)
-      if (!sameRevision(state?.revision, expected)) return 'stale'
-      const next = advance(state, change, this.#engine)
-      draft.states.set(name, next)
-      draft.steps.push(() => this.#apply(name, next, change))
-      return next.revision
+      const decided = decideEdits(edits, name => this.#state(draft, name), this.#engine)
+      if (decided === 'stale') return 'stale'
+      for (const one of decided) {
+        draft.states.set(one.name, one.next)
+        draft.steps.push(() =>
+          one.next ? this.#apply(one.name, one.next, one.change) : this.#forget(one.name, one.before),
+        )
+      }
+      return decided.map(({ next }) => next?.revision)
     })
   }
 
@@ -96,17 +95,7 @@ class MemoryStore implements Store {
   }
 
   async remove(name: string, expected: Revision): Promise<'removed' | 'stale'> {
-    nameBytes(name)
-    return this.#commits.add(1, draft => {
-      if (!sameRevision(this.#state(draft, name)?.revision, expected)) return 'stale'
-      draft.states.set(name, undefined)
-      draft.steps.push(() => {
-        this.#entries.delete(name)
-        this.#logs.delete(expected.generation)
-        this.#names = undefined
-      })
-      return 'removed'
-    })
+    return (await this.commitAll([{ name, expected }])) === 'stale' ? 'stale' : 'removed'
   }
 
   async list(prefix: string, after: string | undefined, limit: number): Promise<readonly string[]> {
@@ -160,6 +149,12 @@ class MemoryStore implements Store {
     }
     kept.head = new Uint8Array(change.head)
     kept.state = state
+  }
+
+  #forget(name: string, { revision }: State): void {
+    this.#entries.delete(name)
+    this.#logs.delete(revision.generation)
+    this.#names = undefined
   }
 
   #create(name: string, { revision, due }: State): Kept {

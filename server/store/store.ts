@@ -4,7 +4,8 @@
  * a test of `test/contract/store.ts`, which every engine passes.
  *
  * Names, of entries and of cells, have 1 to 1,000 bytes of UTF-8. A name that has not, an empty record, a due number
- * that is none, a `start` that moves back or lies inside a record: a `RangeError`, and nothing was written.
+ * that is none, a `start` that moves back or lies inside a record, a name twice in one `commitAll`: a `RangeError`, and
+ * nothing was written.
  */
 
 /** Bytes since the entry began; a place between two records. */
@@ -42,6 +43,11 @@ export interface Change {
   /** When to list this entry in `due`: a number, or null for never. Left out: as it was. */
   readonly due?: number | null
 }
+
+/** What one commit over several entries does to one of them: with a change a commit, without one a removal. */
+export type Edit =
+  | { readonly name: string; readonly expected: Revision | undefined; readonly change: Change }
+  | { readonly name: string; readonly expected: Revision; readonly change?: undefined }
 
 export interface Record {
   readonly position: Position
@@ -82,11 +88,16 @@ export interface Manifest {
  * - S15 Bytes handed in may be reused by the caller once the call returned its promise's result; bytes handed out are
  *   the caller's.
  * - S16 `close` waits for commits under way; calls after it fail with `StoreFailure`.
+ * - S17 `commitAll` does every one of its edits, or, when one of them is stale or does not fit, none; no two of them have
+ *   one name. It answers the new revision of each, undefined for a removal.
+ * - S18 The edits of one `commitAll` become visible together and survive together: no reader and no crash divides them.
+ * - S19 A `commitAll` shares its flush with the commits that arrived with it, and keeps none of them from succeeding.
  */
 export interface Store {
   readonly manifest: Manifest
   load(name: string, cells?: readonly string[]): Promise<Entry | undefined>
   commit(name: string, expected: Revision | undefined, change: Change): Promise<Revision | 'stale'>
+  commitAll(edits: readonly Edit[]): Promise<readonly (Revision | undefined)[] | 'stale'>
   /** From inside a record it answers from the next one on. A slice may end early: the tail is where `next` stays put. */
   read(generation: number, from: Position, limit: number): Promise<Slice>
   remove(name: string, expected: Revision): Promise<'removed' | 'stale'>

@@ -1,5 +1,7 @@
-import { controlEvent, dataEvent, formatOffset, isTextual } from '../../protocol/index.ts'
+import { controlEvent, dataEvent, isTextual, type Offset } from '../../protocol/index.ts'
 import { toBody } from '../rules/messages.ts'
+import { offsetAt } from '../rules/parts.ts'
+import type { StreamState } from '../rules/state.ts'
 
 /** Appends that became visible together, in order, as live and catch-up readers get them. */
 export class Batch {
@@ -8,6 +10,8 @@ export class Batch {
   /** The position of the first byte, and the one after the last. */
   readonly from: number
   readonly to: number
+  /** The token of the position after the last byte. */
+  readonly next: Offset
   /** Whether `to` was the tail when this batch was made. */
   readonly upToDate: boolean
   /** Whether nothing will ever follow. */
@@ -15,11 +19,11 @@ export class Batch {
   readonly records: readonly Uint8Array[]
   #events: { readonly cursor: string; readonly bytes: Uint8Array } | undefined
 
-  constructor(
-    fields: Pick<Batch, 'generation' | 'contentType' | 'from' | 'to' | 'upToDate' | 'closed' | 'records'>,
-  ) {
-    this.generation = fields.generation
-    this.contentType = fields.contentType
+  /** @param state the stream these were appended to */
+  constructor(state: StreamState, fields: Pick<Batch, 'from' | 'to' | 'upToDate' | 'closed' | 'records'>) {
+    this.generation = state.generation
+    this.contentType = state.config.contentType
+    this.next = offsetAt(state, fields.to)
     this.from = fields.from
     this.to = fields.to
     this.upToDate = fields.upToDate
@@ -42,7 +46,7 @@ export class Batch {
 
   #encode(cursor: string): string {
     const control = controlEvent({
-      nextOffset: formatOffset({ generation: this.generation, position: this.to }),
+      nextOffset: this.next,
       cursor,
       upToDate: this.upToDate,
       closed: this.closed,

@@ -1,13 +1,24 @@
 import { type AppendCommand, decideAppend } from '../rules/append.ts'
 import { type Basis, type BasisOutcome, holdToBasis } from '../rules/basis.ts'
 import { type Birth, type CreateCommand, decideCreate } from '../rules/create.ts'
-import { isExpired, touchedDeadline } from '../rules/expiry.ts'
-import type { AppendOutcome, CreateOutcome } from '../rules/outcome.ts'
+import { dueAt, isOver, touchedDeadline } from '../rules/expiry.ts'
+import type { ForkCommand } from '../rules/fork.ts'
+import type { AppendOutcome, CreateOutcome, ForkOutcome } from '../rules/outcome.ts'
 import type { StreamState } from '../rules/state.ts'
 import type { Entry, Store } from '../store/store.ts'
 import type { World } from '../world.ts'
 import { Batch } from './batch.ts'
-import { decodeSeen, decodeState, encodeHead, encodeSeen, noteCell, producerCell } from './record.ts'
+import { Forks } from './forks.ts'
+import {
+  birthChange,
+  decodeSeen,
+  decodeState,
+  encodeHead,
+  encodeSeen,
+  noteCell,
+  producerCell,
+} from './record.ts'
+import { readParts } from './stitch.ts'
 import { type Tail, Tails } from './tail.ts'
 import { Turns } from './turns.ts'
 
@@ -36,8 +47,10 @@ export interface StreamsOptions {
   readonly world: World
   /** Bytes of one catch-up slice. */
   readonly readBytes: number
-  /** Told of every stream that was removed because its time was over. Must not throw. */
+  /** Told of every stream that is no more because its time was over. Must not throw. */
   readonly onExpired?: (name: string, generation: number) => void
+  /** Told of every commit that gave a stream bytes to read, once it is durable. Must not throw, nor take long. */
+  readonly onAppended?: (name: string, state: StreamState) => void
 }
 
 /**
@@ -50,22 +63,60 @@ export class Streams {
   readonly #readBytes: number
   readonly #tails = new Tails()
   readonly #turns: Turns
-
+  readonly #forks: Forks
   readonly #onExpired: NonNullable<StreamsOptions['onExpired']>
+  readonly #onAppended: NonNullable<StreamsOptions['onAppended']>
 
-  constructor({ store, world, readBytes, onExpired = () => undefined }: StreamsOptions) {
+  constructor({
+    store,
+    world,
+    readBytes,
+    onExpired = () => undefined,
+    onAppended = () => undefined,
+  }: StreamsOptions) {
     this.#store = store
     this.#world = world
     this.#readBytes = readBytes
     this.#onExpired = onExpired
-    this.#turns = new Turns(store, this.#tails, world, (name, entry) => this.#expire(name, entry))
+    this.#onAppended = onAppended
+    const expire = (name: string, entry: Entry) => this.#expire(name, entry)
+    this.#turns = new Turns(store, this.#tails, world, expire, onAppended)
+    const find = async (name: string) => (await this.#find(name, []))?.state
+    this.#forks = new Forks({ store, turns: this.#turns, world, find })
   }
 
-  /** Removes a stream whose time is over, unless somebody was quicker. */
-  async #expire(name: string, { revision }: Entry): Promise<void> {
-    if ((await this.#store.remove(name, revision)) === 'stale') return
+  /** Removes a stream that is over, unless somebody was quicker; and its source, if that was kept for it alone. */
+  async #expire(name: string, entry: Entry): Promise<void> {
+    const state = decodeState(entry)
+    if (!(await this.#clear(name, entry, state))) return
     this.#tails.forget(name)
-    this.#onExpired(name, revision.generation)
+    if (!state.deleted) this.#onExpired(name, state.generation)
+    if (state.origin) await this.#find(state.origin.source, [])
+  }
+
+  /** @returns false when the entry is stale */
+  async #clear(name: string, { revision }: Entry, state: StreamState): Promise<boolean> {
+    if (state.refs > 0) {
+      const kept = { ...state, deleted: true }
+      const change = { head: encodeHead(kept), due: dueAt(kept) }
+      return (await this.#store.commit(name, revision, change)) !== 'stale'
+    }
+    if (state.origin) return this.#forks.release(name, revision, state.origin)
+    return (await this.#store.remove(name, revision)) === 'removed'
+  }
+
+  /** What there is of a stream, also of a deleted one that forks hold. */
+  async #find(
+    name: string,
+    cells: readonly string[],
+  ): Promise<{ state: StreamState; cells: Entry['cells'] } | undefined> {
+    for (;;) {
+      const entry = await this.#store.load(name, cells)
+      if (!entry) return undefined
+      const state = decodeState(entry)
+      if (!isOver(state, this.#world.now())) return { state, cells: entry.cells }
+      await this.#expire(name, entry)
+    }
   }
 
   /** PROTOCOL 5.1: creates the stream, or says what is there. `notes` are written in the same commit. */
@@ -75,25 +126,33 @@ export class Streams {
     notes: ReadonlyMap<string, Uint8Array> = new Map(),
   ): Promise<CreateOutcome> {
     for (;;) {
-      const decision = decideCreate(await this.load(name), command, this.#world.now())
+      const found = await this.#find(name, [])
+      if (found?.state.deleted) return { kind: 'deleted' }
+      const decision = decideCreate(found?.state, command, this.#world.now())
       if (!isBirth(decision)) return decision
       const state = await this.#bear(name, decision, notes)
-      if (state) return { kind: 'created', state }
+      if (state) return this.#told(name, { kind: 'created', state })
     }
   }
 
   async #bear(
     name: string,
-    { state, record }: Birth,
+    birth: Birth,
     notes: ReadonlyMap<string, Uint8Array>,
   ): Promise<StreamState | undefined> {
-    const revision = await this.#store.commit(name, undefined, {
-      head: encodeHead(state),
-      appends: record ? [record] : [],
-      cells: new Map([...notes].map(([key, bytes]) => [noteCell(key), bytes])),
-      due: state.deadline ?? null,
-    })
-    return revision === 'stale' ? undefined : { ...state, generation: revision.generation }
+    const cells = new Map([...notes].map(([key, bytes]) => [noteCell(key), bytes]))
+    const revision = await this.#store.commit(name, undefined, { ...birthChange(birth), cells })
+    return revision === 'stale' ? undefined : { ...birth.state, generation: revision.generation }
+  }
+
+  /** PROTOCOL 4.2: creates a fork, or says what is there. Nothing of the source is copied, nor read through. */
+  async fork(name: string, command: ForkCommand): Promise<ForkOutcome> {
+    return this.#told(name, await this.#forks.create(name, command))
+  }
+
+  #told<Outcome extends ForkOutcome>(name: string, outcome: Outcome): Outcome {
+    if (outcome.kind === 'created' && outcome.state.tail > 0) this.#onAppended(name, outcome.state)
+    return outcome
   }
 
   /** PROTOCOL 5.2 and 5.3. Durable once resolved; live readers have it before that. */
@@ -103,15 +162,19 @@ export class Streams {
   append(name: string, command: AppendCommand, basis?: Basis): Promise<AppendOutcome | BasisOutcome> {
     const { producer } = command
     const cell = producer && producerCell(producer.id)
-    return this.#turns.take<AppendOutcome | BasisOutcome>(name, cell ? [cell] : [], (state, cells) => {
-      if (!state) return { outcome: { kind: 'missing' } }
-      const seen = cell ? decodeSeen(cells.get(cell)) : undefined
-      const decision = decideAppend(state, seen, command, this.#world.now())
-      const held = basis ? holdToBasis(decision, state, basis) : decision
-      if (!('state' in held)) return held
-      const { seen: next, ...step } = held
-      return next && cell ? { ...step, cells: new Map([[cell, encodeSeen(next)]]) } : step
-    })
+    return this.#turns.take<AppendOutcome | BasisOutcome>(
+      name,
+      cell ? [cell] : [],
+      (state, cells, deleted) => {
+        if (!state) return { outcome: { kind: deleted ? 'deleted' : 'missing' } }
+        const seen = cell ? decodeSeen(cells.get(cell)) : undefined
+        const decision = decideAppend(state, seen, command, this.#world.now())
+        const held = basis ? holdToBasis(decision, state, basis) : decision
+        if (!('state' in held)) return held
+        const { seen: next, ...step } = held
+        return next && cell ? { ...step, cells: new Map([[cell, encodeSeen(next)]]) } : step
+      },
+    )
   }
 
   /** The stream as it is, or undefined when there is none or its time is over. Does not count as use (PROTOCOL 5.5). */
@@ -121,14 +184,14 @@ export class Streams {
 
   /** The stream and the bytes kept beside it under `key`. */
   async note(name: string, key: string): Promise<Note | undefined> {
-    for (;;) {
-      const cell = noteCell(key)
-      const entry = await this.#store.load(name, key === '' ? [] : [cell])
-      if (!entry) return undefined
-      const state = decodeState(entry)
-      if (!isExpired(state, this.#world.now())) return { state, bytes: entry.cells.get(cell) }
-      await this.#expire(name, entry)
-    }
+    const cell = noteCell(key)
+    const found = await this.#find(name, key === '' ? [] : [cell])
+    return found && !found.state.deleted ? { state: found.state, bytes: found.cells.get(cell) } : undefined
+  }
+
+  /** Why `load` found nothing. PROTOCOL 4.2: a deleted stream that forks still hold says so. */
+  async absence(name: string): Promise<'missing' | 'deleted'> {
+    return (await this.#find(name, []))?.state.deleted ? 'deleted' : 'missing'
   }
 
   /**
@@ -150,12 +213,16 @@ export class Streams {
     })
   }
 
-  /** Forgets what lies before `position`, which must be one this stream had as an offset. */
+  /**
+   * Forgets what lies before `position`, which must be one this stream had as an offset. Not of a stream that is a fork or
+   * has some: what it holds others read.
+   */
   trim(name: string, generation: number, position: number): Promise<boolean> {
     return this.#turns.take<boolean>(name, [], state => {
       if (state?.generation !== generation || position <= state.start || position > state.tail) {
         return { outcome: false }
       }
+      if (state.origin || state.refs > 0) return { outcome: false }
       return { outcome: true, state: { ...state, start: position } }
     })
   }
@@ -179,16 +246,14 @@ export class Streams {
    * @returns 'split' when `position` lies inside an append and so was never an offset, 'gone' when the bytes are no more
    */
   async slice(name: string, state: StreamState, position: number): Promise<Batch | 'split' | 'gone'> {
-    const { generation, config } = state
-    const { records, next } = await this.#store.read(generation, position, this.#readBytes)
+    const { generation } = state
+    const { records, next } = await readParts(this.#store, state, position, this.#readBytes)
     if (records[0] ? records[0].position !== position : position < state.tail) {
       const now = await this.load(name)
       return now?.generation === generation && position >= now.start ? 'split' : 'gone'
     }
     const upToDate = next >= state.tail
-    return new Batch({
-      generation,
-      contentType: config.contentType,
+    return new Batch(state, {
       from: position,
       to: next,
       upToDate,
@@ -219,20 +284,36 @@ export class Streams {
     }
   }
 
-  /** PROTOCOL 5.4. @returns the stream that was removed, or undefined when there was none */
+  /** PROTOCOL 5.4 and 4.2. @returns the stream that was removed, or undefined when there was none */
   async remove(name: string): Promise<StreamState | undefined> {
     for (;;) {
       const entry = await this.#store.load(name)
       if (!entry) return undefined
       const state = decodeState(entry)
-      if (isExpired(state, this.#world.now())) {
+      if (isOver(state, this.#world.now())) {
         await this.#expire(name, entry)
         continue
       }
+      if (state.deleted) return undefined
+      if (state.origin || state.refs > 0) return this.#bury(name)
       if ((await this.#store.remove(name, entry.revision)) === 'stale') continue
       this.#tails.forget(name)
       return state
     }
+  }
+
+  /**
+   * Deletes a stream that is a fork or has some, in two commits: it is deleted, then, once nobody holds it, removed and
+   * let go by its source. A crash in between leaves it due, to be finished by the next sweep or whoever asks for it.
+   */
+  async #bury(name: string): Promise<StreamState | undefined> {
+    const buried = await this.#turns.take<StreamState | undefined>(name, [], state =>
+      state ? { outcome: state, state: { ...state, deleted: true } } : { outcome: undefined },
+    )
+    if (!buried) return undefined
+    this.#tails.forget(name)
+    await this.#find(name, [])
+    return buried
   }
 
   /** Names beginning with `prefix`, in byte order, after `after`. Some may have expired. */

@@ -1,25 +1,47 @@
-import { isExpired } from '../rules/expiry.ts'
+import { dueAt, isOver } from '../rules/expiry.ts'
 import type { StreamState } from '../rules/state.ts'
-import { type Change, type Entry, type Revision, type Store, sameRevision } from '../store/store.ts'
+import type { Change, Edit, Entry, Revision, Store } from '../store/store.ts'
 import type { World } from '../world.ts'
 import { Batch } from './batch.ts'
 import { decodeState, encodeHead } from './record.ts'
 import type { Tails } from './tail.ts'
 
-/** What one command does to a stream it found alive. Nothing is written when `state` is left out. */
-export interface Step<Outcome> {
-  readonly outcome: Outcome
+/** What one command does to a stream. Nothing is written when `state` is left out. */
+export type Step<Outcome> =
+  | (Writes & { readonly outcome: Outcome; readonly company?: undefined })
+  | (Writes & { readonly state: StreamState; readonly company: Company<Outcome> })
+
+interface Writes {
   readonly state?: StreamState | undefined
   readonly record?: Uint8Array | undefined
   readonly cells?: ReadonlyMap<string, Uint8Array | undefined>
 }
 
+/** Entries of other streams that are committed with a step, or not at all. */
+export interface Company<Outcome> {
+  readonly edits: readonly Edit[]
+  /** The outcome once they are committed, by their new revisions. */
+  committed(revisions: readonly (Revision | undefined)[]): Outcome
+  /** The outcome when something in that commit was stale. Who decided must look at those streams again. */
+  readonly stale: Outcome
+}
+
 export type Cells = ReadonlyMap<string, Uint8Array>
+
+/**
+ * Decides one command on the stream it meets. `deleted` is there instead of `state` when all that is left of the stream
+ * is what its forks hold (PROTOCOL 4.2).
+ */
+export type Decide<Outcome> = (
+  state: StreamState | undefined,
+  cells: Cells,
+  deleted: StreamState | undefined,
+) => Step<Outcome>
 
 /** One command in line. It may be decided more than once, if another process was quicker, but is settled once. */
 interface Job {
   readonly reads: readonly string[]
-  decide(state: StreamState | undefined, cells: Cells): Step<unknown>
+  readonly decide: Decide<unknown>
   resolve(outcome: unknown): void
   reject(error: unknown): void
 }
@@ -38,28 +60,27 @@ export class Turns {
   readonly #tails: Tails
   readonly #world: World
   readonly #expire: (name: string, entry: Entry) => Promise<void>
+  readonly #onAppended: (name: string, state: StreamState) => void
   readonly #waiting = new Map<string, Job[]>()
   readonly #running = new Set<Promise<void>>()
 
-  /** @param expire removes a stream whose time is over */
+  /** @param expire removes a stream that is over; it may take the turn of the stream's source, never that of its fork */
   constructor(
     store: Store,
     tails: Tails,
     world: World,
     expire: (name: string, entry: Entry) => Promise<void>,
+    onAppended: (name: string, state: StreamState) => void,
   ) {
     this.#store = store
     this.#tails = tails
     this.#world = world
     this.#expire = expire
+    this.#onAppended = onAppended
   }
 
   /** @throws StoreFailure when the store failed; then nothing of this command was acknowledged */
-  take<Outcome>(
-    name: string,
-    reads: readonly string[],
-    decide: (state: StreamState | undefined, cells: Cells) => Step<Outcome>,
-  ): Promise<Outcome> {
+  take<Outcome>(name: string, reads: readonly string[], decide: Decide<Outcome>): Promise<Outcome> {
     return new Promise<Outcome>((resolve, reject) => {
       const job: Job = { reads, decide, resolve: outcome => resolve(outcome as Outcome), reject }
       const waiting = this.#waiting.get(name)
@@ -104,44 +125,60 @@ export class Turns {
   /** Decides and commits `jobs`; answers those that did not fit. */
   async #turn(name: string, jobs: readonly Job[]): Promise<readonly Job[]> {
     const reads = [...new Set(jobs.flatMap(job => job.reads))]
+    let waiting = jobs
     for (;;) {
       const entry = await this.#store.load(name, reads)
       const found = entry && decodeState(entry)
-      if (entry && found && isExpired(found, this.#world.now())) {
+      if (entry && found && isOver(found, this.#world.now())) {
         await this.#expire(name, entry)
         continue
       }
-      const plan = decideAll(found, entry?.cells ?? new Map(), jobs)
-      const generation = await this.#commit(name, entry, found, plan)
-      if (generation === 'stale') continue
-      for (const [job, outcome] of plan.settled) job.resolve(outcome)
-      return jobs.slice(plan.settled.length)
+      const plan = decideAll(found, entry?.cells ?? new Map(), waiting)
+      const revisions = await this.#commit(name, entry, found, plan)
+      if (revisions === 'stale') {
+        const sentBack = plan.settled.filter(({ company }) => company)
+        for (const { job, company } of sentBack) job.resolve(company?.stale)
+        waiting = waiting.filter(job => !sentBack.some(one => one.job === job))
+        if (waiting.length === 0) return []
+        continue
+      }
+      let from = 0
+      for (const { job, company, outcome } of plan.settled) {
+        const to = from + (company?.edits.length ?? 0)
+        job.resolve(company ? company.committed(revisions.slice(from, to)) : outcome)
+        from = to
+      }
+      return waiting.slice(plan.settled.length)
     }
   }
 
+  /** @returns the new revisions of the plan's company */
   async #commit(
     name: string,
     entry: Entry | undefined,
     found: StreamState | undefined,
     plan: Plan,
-  ): Promise<Revision | 'stale' | undefined> {
-    if (!entry || !found || !plan.state) return undefined
-    const { state, records, cells } = plan
+  ): Promise<readonly (Revision | undefined)[] | 'stale'> {
+    if (!entry || !found || !plan.state) return []
+    const { state, records, cells, edits } = plan
     const change: Change = {
       head: encodeHead(state),
       appends: records,
       cells,
-      due: state.deadline ?? null,
+      due: dueAt(state),
       ...(state.start > found.start && { start: state.start }),
     }
-    const revision = await this.#store.commit(name, entry.revision, change)
-    if (revision === 'stale' || sameRevision(revision, entry.revision)) return revision
+    const expected = entry.revision
+    const committed = edits.length
+      ? await this.#store.commitAll([{ name, expected, change }, ...edits])
+      : await this.#store.commit(name, expected, change)
+    if (committed === 'stale') return committed
     if (records.length > 0 || state.closed !== found.closed) {
-      const { generation, tail: to, closed, config } = state
-      const fields = { generation, from: found.tail, to, closed, records, upToDate: true }
-      this.#tails.publish(name, new Batch({ ...fields, contentType: config.contentType }))
+      const { tail: to, closed } = state
+      this.#tails.publish(name, new Batch(state, { from: found.tail, to, closed, records, upToDate: true }))
     }
-    return revision
+    if (records.length > 0) this.#onAppended(name, state)
+    return 'version' in committed ? [] : committed.slice(1)
   }
 }
 
@@ -150,7 +187,16 @@ interface Plan {
   readonly state: StreamState | undefined
   readonly records: readonly Uint8Array[]
   readonly cells: ReadonlyMap<string, Uint8Array | undefined>
-  readonly settled: readonly (readonly [Job, unknown])[]
+  /** Of all companies, in their order. No two have the same name. */
+  readonly edits: readonly Edit[]
+  readonly settled: readonly Settled[]
+}
+
+interface Settled {
+  readonly job: Job
+  /** Its company, or else its outcome. */
+  readonly company?: Company<unknown> | undefined
+  readonly outcome?: unknown
 }
 
 /** Each command meets the stream as the one before it left it. */
@@ -161,14 +207,24 @@ const decideAll = (found: StreamState | undefined, before: Cells, jobs: readonly
   const records: Uint8Array[] = []
   const written = new Map<string, Uint8Array | undefined>()
   const current = new Map(before)
-  const settled: [Job, unknown][] = []
+  const edits: Edit[] = []
+  const settled: Settled[] = []
   for (const job of jobs) {
     if (bytes > turnBytes) break
-    const step = job.decide(state, current)
-    settled.push([job, step.outcome])
+    const step = state?.deleted
+      ? job.decide(undefined, current, state)
+      : job.decide(state, current, undefined)
+    const { company } = step
+    // It will find its company changed, in a turn of its own.
+    if (company?.edits.some(({ name }) => edits.some(edit => edit.name === name))) break
+    settled.push(step.company ? { job, company } : { job, outcome: step.outcome })
     if (!step.state) continue
     state = step.state
     writes = true
+    for (const edit of company?.edits ?? []) {
+      edits.push(edit)
+      for (const record of edit.change?.appends ?? []) bytes += record.length
+    }
     if (step.record) {
       records.push(step.record)
       bytes += step.record.length
@@ -179,5 +235,5 @@ const decideAll = (found: StreamState | undefined, before: Cells, jobs: readonly
       else current.delete(key)
     }
   }
-  return { state: writes ? state : undefined, records, cells: written, settled }
+  return { state: writes ? state : undefined, records, cells: written, edits, settled }
 }

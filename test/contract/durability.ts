@@ -146,6 +146,7 @@ export const durabilityContract = (open: Open): void => {
       const calls = [
         store.load('a'),
         store.commit('a', revision, change('x')),
+        store.commitAll([{ name: 'a', expected: revision }]),
         store.read(revision.generation, 0, 10),
         store.remove('a', revision),
         store.list('', undefined, 10),

@@ -5,6 +5,7 @@ import { entriesContract } from './entries.ts'
 import type { Open } from './fixture.ts'
 import { listsContract } from './lists.ts'
 import { recordsContract } from './records.ts'
+import { togetherContract } from './together.ts'
 
 /** One test or more for each numbered sentence of `server/store/store.ts`. Every engine passes them all. */
 export const storeContract = (name: string, open: Open): void => {
@@ -14,5 +15,6 @@ export const storeContract = (name: string, open: Open): void => {
     listsContract(open)
     durabilityContract(open)
     concurrencyContract(open)
+    togetherContract(open)
   })
 }

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { ContentType } from '../../protocol/index.ts'
 import { type CreateCommand, decideCreate } from '../../server/rules/create.ts'
-import { streamState, text, utf8 } from './states.ts'
+import { forkOf, streamState, text, utf8 } from './states.ts'
 
 const now = 1_000_000
 
@@ -14,13 +14,21 @@ const command = (changes: Partial<CreateCommand> = {}): CreateCommand => ({
 
 test('[C1] a new stream begins at 0 with what was asked for', () => {
   expect(decideCreate(undefined, command(), now)).toEqual({
-    state: { start: 0, tail: 0, config: { contentType: ContentType.binary }, closed: false },
+    state: {
+      start: 0,
+      tail: 0,
+      config: { contentType: ContentType.binary },
+      closed: false,
+      refs: 0,
+      deleted: false,
+    },
+    records: [],
   })
 })
 
 test('[C1] a body is the first record, and with closure the only one', () => {
   const birth = decideCreate(undefined, command({ body: utf8('abc'), closed: true }), now)
-  expect(birth).toMatchObject({ state: { start: 0, tail: 3, closed: true }, record: utf8('abc') })
+  expect(birth).toMatchObject({ state: { start: 0, tail: 3, closed: true }, records: [utf8('abc')] })
 })
 
 test('[C2] the same again is there already, whatever the body says', () => {
@@ -31,6 +39,11 @@ test('[C2] the same again is there already, whatever the body says', () => {
       state: existing,
     })
   }
+})
+
+test('[C2] a fork is not what is asked for without a source', () => {
+  const fork = forkOf(streamState(), 4)
+  expect(decideCreate(fork, command({ config: fork.config }), now)).toEqual({ kind: 'mismatch', state: fork })
 })
 
 test.each([
@@ -79,7 +92,7 @@ test.each([
   const json = command({ config: { contentType: ContentType.json }, body: utf8(body) })
   const birth = decideCreate(undefined, json, now)
   expect(birth).toMatchObject({ state: { tail } })
-  expect('record' in birth ? text(birth.record) : undefined).toBe(record)
+  expect('records' in birth ? text(birth.records[0]) : undefined).toBe(record ?? '')
 })
 
 test('[C6] a body that is not JSON makes no JSON stream', () => {

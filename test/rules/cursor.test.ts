@@ -66,6 +66,33 @@ test('[K3] the answer is decimal, never behind the clock, and strictly beyond a 
   )
 })
 
+test('[K4] whoever gets the same bytes goes on with the same cursor, however long each has been following', () => {
+  const cases = fc.record({
+    began: fc.nat(2 ** 40),
+    turns: fc.array(fc.record({ ms: fc.nat(3_600_000), bytes: fc.integer({ min: 1, max: 2 ** 30 }) }), {
+      minLength: 2,
+      maxLength: 20,
+    }),
+    joins: fc.array(fc.nat(18), { minLength: 1 }),
+  })
+  fc.assert(
+    fc.property(cases, ({ began, turns, joins }) => {
+      const readers = joins.map(turn => ({ turn, cursor: undefined as string | undefined }))
+      let now = epoch + began
+      let position = 0
+      for (const [turn, { ms, bytes }] of turns.entries()) {
+        now += ms
+        position += bytes
+        const present = readers.filter(reader => reader.turn <= turn)
+        for (const reader of present) {
+          reader.cursor = nextCursor(now, clientCursor(reader.cursor), () => 0.5, position)
+        }
+        expect(new Set(present.map(({ cursor }) => cursor)).size).toBeLessThanOrEqual(1)
+      }
+    }),
+  )
+})
+
 test('[K3] a client that echoes what it got never gets the same cursor twice while time stands still', () => {
   const seen = new Set<string>()
   let cursor: string | undefined

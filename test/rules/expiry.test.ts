@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { ContentType } from '../../protocol/index.ts'
-import { firstDeadline, isExpired, touchedDeadline } from '../../server/rules/expiry.ts'
+import { dueAt, firstDeadline, isExpired, isOver, touchedDeadline } from '../../server/rules/expiry.ts'
 import type { StreamConfig } from '../../server/rules/state.ts'
 import { streamState } from './states.ts'
 
@@ -35,6 +35,24 @@ test('[E5] an absolute end never moves, and what never ends still never does', (
   const absolute = streamState({ config: { contentType, expiresAt: now + 10 }, deadline: now + 10 })
   expect(touchedDeadline(absolute, now + 9)).toBe(now + 10)
   expect(touchedDeadline(streamState(), now)).toBeUndefined()
+})
+
+test('[E6] a deleted stream is over once no fork holds it, whatever its time; any other when its time is over', () => {
+  for (const deadline of [undefined, now, now + 1]) {
+    expect(isOver({ deadline, deleted: true, refs: 1 }, now)).toBe(false)
+    expect(isOver({ deadline, deleted: true, refs: 0 }, now)).toBe(true)
+    for (const refs of [0, 1]) expect(isOver({ deadline, deleted: false, refs }, now)).toBe(deadline === now)
+  }
+})
+
+test.each([
+  [{ deleted: false, refs: 0 }, null],
+  [{ deleted: false, refs: 2, deadline: 5 }, 5],
+  [{ deleted: true, refs: 2, deadline: 5 }, null],
+  [{ deleted: true, refs: 0, deadline: 5 }, 0],
+  [{ deleted: true, refs: 0 }, 0],
+])('[E7] of %j is to be looked at: %s', (state, due) => {
+  expect(dueAt(state)).toBe(due)
 })
 
 describe('a sliding window', () => {

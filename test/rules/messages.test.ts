@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { ContentType } from '../../protocol/index.ts'
-import { toBody, toMessages } from '../../server/rules/messages.ts'
+import { firstOf, toBody, toMessages } from '../../server/rules/messages.ts'
 import { text, utf8 } from './states.ts'
 
 const json = ContentType.json
@@ -125,5 +125,51 @@ test('[M6] any bytes posted as JSON are either refused or read back as JSON', ()
       expect(Array.isArray(JSON.parse(text(toBody(json, records))))).toBe(true)
     }),
     { numRuns: 2_000 },
+  )
+})
+
+test.each([
+  [1, 'a'],
+  [3, 'abc'],
+  [4, undefined],
+])('[M7] of three bytes the first %i are %j', (count, first) => {
+  const found = firstOf(ContentType.binary, utf8('abc'), count)
+  expect(found && text(found)).toBe(first)
+})
+
+test.each([
+  ['1', 1, '1'],
+  ['1', 2, undefined],
+  ['1,2', 1, '1'],
+  ['1, 2 ,3', 2, '1, 2 '],
+  ['[1,2],3', 1, '[1,2]'],
+  ['{"a":[1,{"b":2}],"c":3},4', 1, '{"a":[1,{"b":2}],"c":3}'],
+  ['"a,b","c"', 1, '"a,b"'],
+  ['"\\",","]","c"', 1, '"\\","'],
+  ['"a\\\\","b"', 1, '"a\\\\"'],
+  ['"é,😀",2', 1, '"é,😀"'],
+  ['1e400,{"a":1,"a":2}', 2, '1e400,{"a":1,"a":2}'],
+])('[M7] of %s the first %i messages are %j', (record, count, first) => {
+  const found = firstOf(json, utf8(record), count)
+  expect(found && text(found)).toBe(first)
+})
+
+test('[M7] the first messages of any JSON are those a parser sees, and there is no one more', () => {
+  const space = fc.stringMatching(/^[ \n\t]{0,2}$/)
+  const messages = fc.array(fc.tuple(fc.jsonValue(), space, space), { minLength: 1, maxLength: 6 })
+  fc.assert(
+    fc.property(messages, fc.constantFrom(0, 1), (posted, indent) => {
+      const parts = posted.map(
+        ([value, before, after]) => before + JSON.stringify(value, null, indent) + after,
+      )
+      const stored = toMessages(json, utf8(`[${parts.join(',')}]`))
+      if (stored.kind !== 'record') throw new Error('it was not stored')
+      const all = JSON.parse(text(toBody(json, [stored.bytes]))) as unknown[]
+      for (let count = 1; count <= posted.length; count++) {
+        const first = firstOf(json, stored.bytes, count)
+        expect(first && JSON.parse(text(toBody(json, [first])))).toEqual(all.slice(0, count))
+      }
+      expect(firstOf(json, stored.bytes, posted.length + 1)).toBeUndefined()
+    }),
   )
 })

@@ -56,6 +56,13 @@ export class Disk {
         await waits(readMs)
         return revision
       },
+      async commitAll(edits) {
+        await waits(writeMs)
+        const revisions = await store.commitAll(edits)
+        if (revisions !== 'stale') for (const { name, change } of edits) if (change) commits(name, change)
+        await waits(readMs)
+        return revisions
+      },
       async remove(name, expected) {
         await waits(writeMs)
         return store.remove(name, expected)

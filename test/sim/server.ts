@@ -166,6 +166,7 @@ export class SimulatedServer {
       logger,
       compactBytes,
       graceMs,
+      mostFailures: limits.compactFailures,
     })
     const memory = openMemoryStore({ firstGeneration: world.now() })
     const presence = new Presence(new Streams({ store: memory, world, readBytes }), limits, world)
@@ -175,7 +176,7 @@ export class SimulatedServer {
       compactor,
       causality: new Causality({ streams, snapshots, clients: limits.causalClients }),
       presence,
-      framesPerPost: limits.framesPerPost,
+      limits,
     })
     const app = createApp({
       streams,

@@ -70,7 +70,7 @@ test('[S8] a slice does not forget garbage that its own batch has made more of',
   await environment.write([record(0), record(5), trimmed])
 
   const draft = new Draft(environment)
-  draft.remove('name', key, { revision: { generation, version: 2 }, start: 5, tail: 10, due: null })
+  draft.remove('name', { revision: { generation, version: 2 }, start: 5, tail: 10, due: null })
   expect(reclaimSlice(environment, draft)).toBe(true)
   await environment.write(draft.writes)
   expect([...records.getKeys({ ...environment.view })]).toEqual([recordKey(generation, 5)])

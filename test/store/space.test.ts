@@ -144,6 +144,34 @@ test('a store at its ceiling says full, has written nothing of that, and takes m
   expect(await fileBytes(directory)).toBeLessThanOrEqual(mapBytes)
 })
 
+test('[S17] of a commit over several entries that does not fit whole nothing is written; forgetting fits always', async () => {
+  const store = await openStore(await temporaryDirectory(), { mapBytes: 2 << 20 })
+  const small = await create(store, 'small', 'x')
+  const doomed = await create(store, 'doomed', 'x')
+  let revision = await create(store, 'large')
+  const appends = Array.from({ length: 50 }, () => block)
+  const large = () => ({ name: 'large', expected: revision, change: { head: Buffer.from('head'), appends } })
+  for (;;) {
+    const grown = await store.commitAll([large()]).catch((error: unknown) => error)
+    if (!Array.isArray(grown)) {
+      expect(grown).toMatchObject({ name: 'StoreFailure', code: 'full' })
+      break
+    }
+    revision = grown[0]
+  }
+  const before = await loaded(store, 'large')
+  const forgetting = [
+    { name: 'small', expected: small, change: change('less') },
+    { name: 'doomed', expected: doomed },
+  ]
+  await expect(store.commitAll([...forgetting, large()])).rejects.toMatchObject({ code: 'full' })
+  expect(await loaded(store, 'large')).toEqual(before)
+  expect(await loaded(store, 'small')).toMatchObject({ head: 'head' })
+  expect(await store.list('', undefined, 10)).toEqual(['doomed', 'large', 'small'])
+  expect(await store.commitAll(forgetting)).toMatchObject([{ generation: small.generation }, undefined])
+  expect(await store.list('', undefined, 10)).toEqual(['large', 'small'])
+})
+
 test('of a batch that no longer fits whole, those that fit are written', async () => {
   const store = await openStore(await temporaryDirectory(), { mapBytes: 2 << 20 })
   const names = Array.from({ length: 60 }, (_, index) => `name ${index}`)

@@ -1,6 +1,7 @@
 import { ContentType } from '../../protocol/index.ts'
 import type { AppendCommand } from '../../server/rules/append.ts'
 import type { CreateCommand } from '../../server/rules/create.ts'
+import type { ForkCommand } from '../../server/rules/fork.ts'
 import type { StreamState } from '../../server/rules/state.ts'
 import { openMemoryStore } from '../../server/store/memory.ts'
 import type { Store } from '../../server/store/store.ts'
@@ -23,6 +24,16 @@ export const appendOf = (body: string, changes: Partial<AppendCommand> = {}): Ap
   body: utf8(body),
   contentType: ContentType.binary,
   close: false,
+  ...changes,
+})
+
+export const forking = (source: string, changes: Partial<ForkCommand> = {}): ForkCommand => ({
+  source,
+  subOffset: 0,
+  lifetime: {},
+  body: new Uint8Array(),
+  closed: false,
+  deepest: 64,
   ...changes,
 })
 

@@ -19,12 +19,12 @@ export interface GatedStore {
   open(): void
 }
 
-type Held = 'load' | 'commit' | 'read' | 'remove' | 'list' | 'due'
+type Held = 'load' | 'commit' | 'commitAll' | 'read' | 'remove' | 'list' | 'due'
 
 /** @param holds which calls are held; all others pass */
 export const gate = (
   store: Store,
-  holds: readonly Held[] = ['load', 'commit', 'read', 'remove', 'list', 'due'],
+  holds: readonly Held[] = ['load', 'commit', 'commitAll', 'read', 'remove', 'list', 'due'],
 ): GatedStore => {
   let isOpen = false
   const waiting: Gate[] = []
@@ -67,6 +67,8 @@ export const gate = (
       manifest: store.manifest,
       load: (name, cells) => held('load', name, () => store.load(name, cells)),
       commit: (name, expected, change) => held('commit', name, () => store.commit(name, expected, change)),
+      commitAll: edits =>
+        held('commitAll', edits.map(({ name }) => name).join(' '), () => store.commitAll(edits)),
       read: (generation, from, limit) =>
         held('read', `${generation}`, () => store.read(generation, from, limit)),
       remove: (name, expected) => held('remove', name, () => store.remove(name, expected)),

@@ -10,13 +10,13 @@ const state = (tail: number, closed = false, generation = 1): StreamState => ({
   start: 0,
   tail,
   closed,
+  refs: 0,
+  deleted: false,
   config: { contentType: ContentType.binary },
 })
 
 const batch = (from: number, body: string, closed = false, generation = 1): Batch =>
-  new Batch({
-    generation,
-    contentType: ContentType.binary,
+  new Batch(state(from + body.length, closed, generation), {
     from,
     to: from + body.length,
     upToDate: true,

@@ -1,29 +1,42 @@
 import { Hono } from 'hono'
 import type { Logger } from 'pino'
 import { ErrorCode, Path } from '../protocol/index.ts'
+import { Allowances } from './access/allowances.ts'
+import { Guard } from './access/guard.ts'
+import type { Authorize } from './access/question.ts'
+import { admit, confidential } from './http/access.ts'
 import { answer, refuse } from './http/answer.ts'
 import { cors } from './http/cors.ts'
 import { documentRoutes } from './http/documents-routes.ts'
 import { onError } from './http/errors.ts'
-import { type AppEnv, rawTarget } from './http/exchange.ts'
+import { type AppEnv, targetOf } from './http/exchange.ts'
+import { checkHead } from './http/head.ts'
 import { requestLog } from './http/request-log.ts'
 import { streamRoutes } from './http/streams-routes.ts'
-import { pathOf, segmentsOf } from './http/target.ts'
+import { subscriptionControl } from './http/subscription-routes.ts'
+import { routeOf } from './http/target.ts'
 import type { Limits } from './limits.ts'
 import type { Streams } from './streams/streams.ts'
+import type { Subscriptions } from './subscriptions/subscriptions.ts'
 import type { World } from './world.ts'
 import type { Documents } from './yjs/documents.ts'
 
 export interface AppParts {
   readonly streams: Streams
   readonly documents: Documents
+  /** Absent: their API is not there. */
+  readonly subscriptions?: Subscriptions | undefined
   readonly limits: Limits
   readonly world: World
   readonly origins: readonly string[]
   readonly logger: Logger
   /** Whether the server takes requests: true until it drains. */
   readonly ready: () => boolean
-  /** Answers what is neither protocol nor health: a web site beside the service. */
+  /** Who may do what under `/v1/`. Everybody everything when left out. */
+  readonly authorize?: Authorize | undefined
+  /** Proxies in front whose `X-Forwarded-For` is believed. Default 0. */
+  readonly trustProxy?: number | undefined
+  /** Answers what is neither protocol nor health: a web site beside the service. Never asked for an invalid path. */
   readonly site?: ((request: Request) => Response | Promise<Response>) | undefined
 }
 
@@ -31,27 +44,32 @@ export interface AppParts {
 export const createApp = ({
   streams,
   documents,
+  subscriptions,
   limits,
   world,
   origins,
   logger,
   ready,
+  authorize,
+  trustProxy = 0,
   site,
-}: AppParts): Hono<AppEnv> =>
-  new Hono<AppEnv>({ strict: false })
-    .use(requestLog(logger, world), cors(origins))
+}: AppParts): Hono<AppEnv> => {
+  const guard = authorize && new Guard({ authorize, limits, world, logger })
+  const allowances = new Allowances(limits, world)
+  return new Hono<AppEnv>({ getPath: (request, options) => routeOf(targetOf(request.url, options?.env)) })
+    .use(requestLog(logger, world), cors(origins), confidential(guard !== undefined), checkHead(limits))
     .get('/healthz', c => answer(c, 200, { 'Cache-Control': 'no-store' }, 'alive\n'))
     .get('/readyz', c =>
       answer(c, ready() ? 200 : 503, { 'Cache-Control': 'no-store' }, ready() ? 'ready\n' : 'draining\n'),
     )
-    .use('/v1/*', async (c, next) => {
-      segmentsOf(pathOf(rawTarget(c)))
-      return ready() ? next() : refuse(c, stopping)
-    })
+    .use('/v1/*', (c, next) => (ready() ? next() : Promise.resolve(refuse(c, stopping))))
+    .use('/v1/*', admit({ guard, allowances, limits, world, trustProxy }))
+    .use(`${Path.streams}*`, subscriptionControl(subscriptions, limits))
     .route(Path.streams, streamRoutes({ streams, limits, world }))
     .route(Path.yjs, documentRoutes({ documents, limits, world }))
     .notFound(c => (site ? site(c.req.raw) : refuse(c, nothing)))
     .onError(onError(logger))
+}
 
 const stopping = {
   status: 503,

@@ -1,27 +1,32 @@
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { DefaultPort } from '../protocol/index.ts'
-import { defaultLimits, type Limits } from './limits.ts'
+import type { CertificateFiles } from './certificate.ts'
+import { type JwtFlags, jwtOptions, settleJwt } from './jwt-flags.ts'
+import { flagOf, isWithin, type Limit, type Limits, limitNames, limitTable, rangeOf } from './limits.ts'
 import type { ServerOptions } from './server.ts'
+import { parseAllowed } from './subscriptions/address.ts'
+import { isBase } from './subscriptions/settings.ts'
+import { settleTls, tlsOptions } from './tls-flags.ts'
 
 /** What `serve` was told, by flags or the environment. */
 export type ServeSettings = Required<
-  Pick<ServerOptions, 'port' | 'host' | 'store' | 'data' | 'origins' | 'compactBytes'>
+  Pick<ServerOptions, 'port' | 'host' | 'store' | 'data' | 'origins' | 'compactBytes' | 'subscriptions'>
 > & {
   readonly limits: Limits
   readonly logLevel: string
+  readonly trustProxy: number
+  /** Undefined without access control. */
+  readonly jwt: JwtFlags | undefined
+  readonly tls: CertificateFiles
 }
 
 const whole =
   (least: number, most = Number.MAX_SAFE_INTEGER) =>
   (text: string): number => {
     const value = Number(text)
-    if (/^\d+$/.test(text) && value >= least && value <= most) return value
-    const range = most < Number.MAX_SAFE_INTEGER ? `from ${least} to ${most}` : `of at least ${least}`
-    throw new InvalidArgumentError(`It must be a whole number ${range}.`)
+    if (/^\d+$/.test(text) && isWithin(value, { least, most })) return value
+    throw new InvalidArgumentError(`It must be ${rangeOf({ least, most })}.`)
   }
-
-/** Timers wrap around at 2^31 ms and then fire at once. */
-const longestMs = 24 * 3_600_000
 
 /** An empty address would be every address, and an empty variable is easily left behind. */
 const filled = (text: string): string => {
@@ -35,26 +40,31 @@ const origin = (text: string): string => {
   throw new InvalidArgumentError('It must be * or an origin such as https://app.example.org, without a path.')
 }
 
+const nameList = (text: string, before: readonly string[] = []): readonly string[] => [
+  ...before,
+  ...text.split(',').map(one => filled(one).trim()),
+]
+
 /** A flag repeats, its environment variable separates by commas. */
 const originList = (text: string, before: readonly string[] = []): readonly string[] => [
   ...before,
   ...text.split(',').map(one => origin(one.trim())),
 ]
 
-/** The limits an operator sets, the flags that set them, and what they say. */
-const limitFlags: readonly (readonly [keyof Limits, string, string])[] = [
-  ['longPollMs', 'long-poll-ms', 'wait of one long-poll request'],
-  ['sseMs', 'sse-ms', 'life of one SSE answer'],
-  ['heartbeatMs', 'heartbeat-ms', 'silence on an SSE answer before a heartbeat'],
-  ['bodyBytes', 'body-bytes', 'largest request body'],
-  ['readBytes', 'read-bytes', 'largest catch-up answer'],
-  ['readersPerStream', 'readers-per-stream', 'live readers of one stream'],
-  ['backlogBytes', 'backlog-bytes', 'bytes queued for one slow live reader'],
-  ['stallMs', 'stall-ms', 'time after which a live reader that takes nothing is cut'],
-  ['framesPerPost', 'frames-per-post', 'Yjs updates in one request'],
-  ['awarenessBytes', 'awareness-bytes', 'bytes kept of one awareness stream'],
-  ['drainMs', 'drain-ms', 'longest time from SIGTERM to exit'],
-]
+const publicUrl = (text: string): string => {
+  if (isBase(text)) return text
+  throw new InvalidArgumentError('It must be an http or https URL without a slash at its end.')
+}
+
+const hostList = (text: string, before: readonly string[] = []): readonly string[] => {
+  const hosts = text.split(',').map(one => one.trim())
+  try {
+    for (const host of hosts) parseAllowed(host)
+  } catch (error) {
+    throw new InvalidArgumentError(`It must be a host name, an address or a range: ${String(error)}.`)
+  }
+  return [...before, ...hosts]
+}
 
 const variable = (flag: string): string => `DSY_${flag.replaceAll('-', '_').toUpperCase()}`
 
@@ -95,14 +105,54 @@ export const createCommand = (
         .argParser(whole(1)),
     )
     .addOption(
+      new Option('--subscriptions [switch]', 'whether there are subscriptions, and with them webhooks')
+        .env(variable('subscriptions'))
+        .choices(['on', 'off'])
+        .preset('on')
+        .default('off'),
+    )
+    .addOption(
+      option('public-url', 'url', 'where the workers of subscriptions reach this server')
+        .argParser(publicUrl)
+        .default(undefined, 'where it listens'),
+    )
+    .addOption(
+      option(
+        'webhook-allow',
+        'host',
+        'a host, address or range that webhooks may reach though it is not public, a host or address also by plain http; may be repeated',
+      )
+        .argParser(hostList)
+        .default([], 'none'),
+    )
+    .addOption(
+      option('webhook-key-days', 'days', 'days one key signs webhooks')
+        .default(90)
+        .argParser(whole(1, 36_500)),
+    )
+    .addOption(
       option('log-level', 'level', 'least severe message to log')
         .choices(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
         .default('info'),
     )
-  for (const [key, flag, text] of limitFlags) {
-    const value = flag.endsWith('-ms') ? 'ms' : flag.endsWith('-bytes') ? 'bytes' : 'number'
-    const parse = value === 'ms' ? whole(1, longestMs) : whole(1)
-    serveCommand.addOption(option(flag, value, text).default(defaultLimits[key]).argParser(parse))
+  serveCommand.addOption(
+    option('trust-proxy', 'number', 'proxies in front that add to X-Forwarded-For, so that it tells who asks')
+      .default(0)
+      .argParser(whole(0, 100)),
+  )
+  for (const [flag, value, text] of jwtOptions) {
+    const described = option(flag, value, text)
+    if (value === 'names') described.argParser(nameList)
+    else if (value === 'seconds') described.argParser(whole(0, 300))
+    else described.argParser(filled)
+    serveCommand.addOption(described)
+  }
+  for (const [flag, value, text] of tlsOptions) {
+    serveCommand.addOption(option(flag, value, text).argParser(filled))
+  }
+  for (const name of limitNames) {
+    const { unit, of, value, least, most }: Limit = limitTable[name]
+    serveCommand.addOption(option(flagOf(name), unit, of).default(value).argParser(whole(least, most)))
   }
   serveCommand.action((given: Record<string, unknown>) => serve(settle(given)))
   command.addHelpText('after', () => `\n${serveCommand.helpInformation()}`)
@@ -110,10 +160,9 @@ export const createCommand = (
 }
 
 const settle = (given: Record<string, unknown>): ServeSettings => {
-  const limits = Object.fromEntries(
-    Object.keys(defaultLimits).map(key => [key, given[key] ?? defaultLimits[key as keyof Limits]]),
-  )
+  const limits = Object.fromEntries(limitNames.map(name => [name, given[name]]))
   const { port, host, store, data, origin, compactBytes, logLevel } = given
+  const { subscriptions, publicUrl, webhookAllow, webhookKeyDays: keyDays } = given
   return {
     port,
     host,
@@ -121,7 +170,11 @@ const settle = (given: Record<string, unknown>): ServeSettings => {
     data,
     origins: origin,
     compactBytes,
+    subscriptions: subscriptions === 'on' ? { publicUrl, webhookAllow, keyDays } : undefined,
     logLevel,
     limits,
+    trustProxy: given['trustProxy'],
+    jwt: settleJwt(given),
+    tls: settleTls(given),
   } as unknown as ServeSettings
 }

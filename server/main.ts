@@ -1,19 +1,25 @@
 #!/usr/bin/env node
 import { readFile } from 'node:fs/promises'
 import { type Logger, pino } from 'pino'
+import { type Certificate, readCertificate } from './certificate.ts'
 import { createCommand, type ServeSettings } from './command.ts'
+import { openJwt } from './jwt-flags.ts'
 import { type Server, startServer } from './server.ts'
+import { logCertificate, renewOnSignal } from './tls-flags.ts'
 
 const { version } = JSON.parse(await readFile(new URL('../../package.json', import.meta.url), 'utf8')) as {
   version: string
 }
 
 /** Runs until SIGTERM or SIGINT; then drains and exits 0, or 1 when that failed. */
-const serve = async ({ logLevel, ...options }: ServeSettings): Promise<void> => {
+const serve = async ({ logLevel, jwt, tls, ...options }: ServeSettings): Promise<void> => {
   const logger = pino({ level: logLevel }, openLog())
   let server: Server
+  let certificate: Certificate | undefined
   try {
-    server = await startServer({ ...options, logger })
+    const authorize = jwt && (await openJwt(jwt))
+    certificate = await readCertificate(tls)
+    server = await startServer({ ...options, authorize, tls: certificate, logger })
   } catch (error) {
     logger.fatal({ err: error }, 'the server could not start')
     process.stderr.write(`durable-streams-yjs: ${sentence(error)}\n`)
@@ -30,9 +36,18 @@ const serve = async ({ logLevel, ...options }: ServeSettings): Promise<void> => 
       void stop(server, signal, logger)
     })
   }
+  if (certificate) {
+    logCertificate(certificate, logger)
+    renewOnSignal(tls, server, logger)
+  }
   const { store, data, host } = options
   logger.info({ url: server.url, store, ...(store === 'lmdb' && { data }) }, `listening on ${server.url}`)
-  if (!['127.0.0.1', '::1', 'localhost'].includes(host)) {
+  const isLocal = ['127.0.0.1', '::1', 'localhost'].includes(host)
+  if (jwt) {
+    logger.info('access control: by JSON Web Tokens')
+  } else if (isLocal) {
+    logger.info({ host }, 'no access control: bound to this machine alone, all of which may do everything')
+  } else {
     logger.warn(
       { host },
       'bound beyond this machine without access control: put an authenticating proxy in front',

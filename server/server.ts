@@ -1,20 +1,24 @@
 import { type Logger, pino } from 'pino'
 import { DefaultPort } from '../protocol/index.ts'
+import { connectionCounter } from './access/connections.ts'
+import type { Authorize } from './access/question.ts'
 import { createApp } from './app.ts'
 import { assemble, type Parts } from './assemble.ts'
-import { defaultLimits, type Limits } from './limits.ts'
+import type { Certificate } from './certificate.ts'
+import { type Limits, settleLimits } from './limits.ts'
 import { Listener } from './listener.ts'
 import { repeat } from './repeat.ts'
 import { openLmdbStore } from './store/lmdb.ts'
 import { openMemoryStore } from './store/memory.ts'
 import type { Store } from './store/store.ts'
+import { type SubscriptionOptions, settleSubscriptions } from './subscriptions/settings.ts'
 import { realWorld, type World } from './world.ts'
 import { type Offload, workerOffload } from './yjs/offload.ts'
 
 export interface ServerOptions {
   /** TCP port; 0 picks a free one. Default 4437. */
   readonly port?: number
-  /** Address to bind. Default 127.0.0.1: there is no access control of its own, so opening it up is a decision. */
+  /** Address to bind. Default 127.0.0.1: without `authorize` everybody who reaches it may do everything. */
   readonly host?: string
   /** `lmdb` keeps everything in `data`, `memory` forgets it on exit. Default `lmdb`. */
   readonly store?: 'lmdb' | 'memory'
@@ -22,12 +26,21 @@ export interface ServerOptions {
   readonly data?: string
   /** Origins whose pages may use this server, or `*`. Default none but its own. */
   readonly origins?: readonly string[]
+  /** Serves HTTP/2 and HTTP/1.1 over TLS with this certificate. Default: HTTP/1.1 without TLS. */
+  readonly tls?: Certificate | undefined
   /** Bytes of log past a document's snapshot at which a new one is made. Default 1 MiB. */
   readonly compactBytes?: number
+  /** Bounds other than the defaults; `docs/limits.md` has them all. */
   readonly limits?: Partial<Limits>
   /** Default: none. */
   readonly logger?: Logger
-  /** Answers requests that are neither protocol nor health, such as a web site's. */
+  /** Switches subscriptions, and with them webhooks, on (PROTOCOL 6 and 7). Default: off. */
+  readonly subscriptions?: SubscriptionOptions | undefined
+  /** Who may do what under `/v1/`, such as `jwtAuthorize(…)`; `docs/access.md`. Default: everybody everything. */
+  readonly authorize?: Authorize | undefined
+  /** How many proxies in front add to `X-Forwarded-For`, so that it tells whose address counts. Default 0: not believed. */
+  readonly trustProxy?: number
+  /** Answers requests that are neither protocol nor health, such as a web site's. Not asked for by `authorize`. */
   readonly site?: (request: Request) => Response | Promise<Response>
   /** Time, chance and where compaction runs, for tests. */
   readonly world?: World
@@ -35,8 +48,13 @@ export interface ServerOptions {
 }
 
 export interface Server {
-  /** `http://host:port`, without a slash at the end. */
+  /** `http://host:port`, or https, without a slash at the end. */
   readonly url: string
+  /**
+   * Connections from now on get this certificate; those that are there keep theirs.
+   * @throws CertificateError when it cannot be used, or the server was started without: everything stays as it is
+   */
+  renewCertificate(certificate: Certificate): void
   /** Stops: no new connections, appends under way finish, live reads end, the store is closed. Within `drainMs`. */
   close(): Promise<void>
 }
@@ -46,13 +64,16 @@ const sweepLimit = 1_000
 
 /**
  * Starts a Durable Streams server with Yjs documents.
- * @throws StoreFailure when the data directory cannot be opened; Error with `code` EADDRINUSE when the port is taken
+ * @throws StoreFailure when the data directory cannot be opened; Error with `code` EADDRINUSE when the port is taken;
+ * RangeError when a limit cannot be what it was set to
  */
 export const startServer = async (options: ServerOptions = {}): Promise<Server> => {
   const world = options.world ?? realWorld
   const logger = options.logger ?? pino({ level: 'silent' })
-  const limits = { ...defaultLimits, ...options.limits }
-  const store = await openStore(options, world)
+  const limits = settleLimits(options.limits)
+  const { trustProxy = 0 } = options
+  const subscriptions = options.subscriptions && settleSubscriptions(options.subscriptions)
+  const store = await openStore(options, world, limits.storeBytes)
   const parts = assemble({
     store,
     presenceStore: openMemoryStore({ firstGeneration: world.now() }),
@@ -60,9 +81,16 @@ export const startServer = async (options: ServerOptions = {}): Promise<Server> 
     logger,
     limits,
     compactBytes: options.compactBytes ?? 1 << 20,
-    graceMs: 10_000,
+    graceMs: limits.snapshotGraceMs,
     offload:
-      options.offload ?? workerOffload({ world, heapMb: 1_024, deadlineMs: 60_000, script: workerScript }),
+      options.offload ??
+      workerOffload({
+        world,
+        heapMb: limits.compactHeapMb,
+        deadlineMs: limits.compactMs,
+        script: workerScript,
+      }),
+    subscriptions,
   })
   let ready = true
   const app = createApp({
@@ -72,9 +100,17 @@ export const startServer = async (options: ServerOptions = {}): Promise<Server> 
     logger,
     origins: options.origins ?? [],
     ready: () => ready,
+    authorize: options.authorize,
+    trustProxy,
     site: options.site,
   })
-  const listener = new Listener(app.fetch, world)
+  const listener = new Listener({
+    fetch: app.fetch,
+    world,
+    limits,
+    mayStay: connectionCounter(limits, trustProxy),
+    certificate: options.tls,
+  })
   try {
     await listener.listen(options.port ?? DefaultPort, options.host ?? '127.0.0.1')
   } catch (error) {
@@ -82,13 +118,18 @@ export const startServer = async (options: ServerOptions = {}): Promise<Server> 
     await store.close()
     throw error
   }
+  void parts.subscriptions?.start(listener.url)
   const stopSweeping = repeat(world, sweepMs, () => sweep(parts, logger))
 
   const close = async () => {
     ready = false
     stopSweeping()
     const closed = listener.close(limits.drainMs)
-    await Promise.all([parts.streams.drain(), parts.documents.presence.streams.drain()])
+    await Promise.all([
+      parts.streams.drain(),
+      parts.documents.presence.streams.drain(),
+      parts.subscriptions?.close(limits.drainMs),
+    ])
     await closed
     await parts.compactor.close()
     await store.close()
@@ -96,6 +137,7 @@ export const startServer = async (options: ServerOptions = {}): Promise<Server> 
   let closing: Promise<void> | undefined
   return {
     url: listener.url,
+    renewCertificate: certificate => listener.renew(certificate),
     close: () => {
       closing ??= close()
       return closing
@@ -104,10 +146,14 @@ export const startServer = async (options: ServerOptions = {}): Promise<Server> 
 }
 
 /** Generations begin at the clock: a data directory that was wiped, or a memory, answers no offset of an earlier life. */
-const openStore = ({ store = 'lmdb', data = './data' }: ServerOptions, world: World): Promise<Store> => {
+const openStore = (
+  { store = 'lmdb', data = './data' }: ServerOptions,
+  world: World,
+  mapBytes: number,
+): Promise<Store> => {
   const firstGeneration = world.now()
   if (store === 'memory') return Promise.resolve(openMemoryStore({ firstGeneration }))
-  return openLmdbStore({ directory: data, firstGeneration })
+  return openLmdbStore({ directory: data, firstGeneration, mapBytes })
 }
 
 const workerScript = new URL('./yjs/compaction-worker.js', import.meta.url)

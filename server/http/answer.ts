@@ -1,5 +1,5 @@
 import { ContentType, type ErrorCode } from '../../protocol/index.ts'
-import type { Exchange } from './exchange.ts'
+import { type Exchange, isHttp2 } from './exchange.ts'
 
 export type Headers = Record<string, string>
 
@@ -15,8 +15,23 @@ export const answer = (
   headers: Headers,
   body?: Uint8Array | string,
 ): Response => {
-  const all = { ...securityHeaders, ...c.get('common'), ...headers }
+  const all: Headers = {
+    ...securityHeaders,
+    ...c.get('common'),
+    ...headers,
+    ...caching(c, headers['Cache-Control']),
+  }
+  // RFC 9113 8.2.2: there a connection is not one answer's to close.
+  if (isHttp2(c)) delete all['Connection']
   return new Response((body as BodyInit | undefined) ?? null, { status, headers: all })
+}
+
+/** Where answers depend on who asks, only the cache of the one who asked may keep them (PROTOCOL 10.1, 12.2). */
+export const caching = (c: Exchange, wanted: string | undefined): Headers => {
+  if (!c.get('confidential')) return wanted === undefined ? {} : { 'Cache-Control': wanted }
+  if (wanted === undefined) return { 'Cache-Control': 'no-store' }
+  const own = wanted.split(', ').filter(part => !/^(public|private|s-maxage=\d+)$/.test(part))
+  return { 'Cache-Control': own.includes('no-store') ? 'no-store' : ['private', ...own].join(', ') }
 }
 
 /** Why a request was refused: for programs the code, for people the message. */

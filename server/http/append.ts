@@ -1,14 +1,15 @@
-import { ErrorCode, formatOffset, Header, Present } from '../../protocol/index.ts'
+import { ErrorCode, Header, Present } from '../../protocol/index.ts'
 import type { Limits } from '../limits.ts'
 import type { AppendCommand } from '../rules/append.ts'
 import type { AppendOutcome } from '../rules/outcome.ts'
+import { offsetAt } from '../rules/parts.ts'
 import type { ProducerBatch, StreamState } from '../rules/state.ts'
 import type { Streams } from '../streams/streams.ts'
 import { answer, type Headers, type Problem, refuse } from './answer.ts'
 import { readBody } from './body.ts'
 import { type Exchange, rawTarget, type Verb } from './exchange.ts'
 import { parseProducer, wantsClosed } from './fields.ts'
-import { missingStream } from './missing.ts'
+import { deletedStream, missingStream } from './missing.ts'
 import { streamName } from './target.ts'
 
 /** PROTOCOL 5.2 and 5.3. */
@@ -16,22 +17,26 @@ export const append =
   (streams: Streams, limits: Limits): Verb =>
   async c => {
     const name = streamName(rawTarget(c), limits.nameBytes)
-    const command = await parseAppend(c, limits.bodyBytes)
+    const command = await parseAppend(c, limits)
     return respondAppended(c, command, await streams.append(name, command), missingStream)
   }
 
 /** @throws Refusal */
-export const parseAppend = async (c: Exchange, bodyBytes: number): Promise<AppendCommand> => ({
-  producer: parseProducer(c),
+export const parseAppend = async (
+  c: Exchange,
+  { producerIdLength, bodyBytes }: Limits,
+  most = bodyBytes,
+): Promise<AppendCommand> => ({
+  producer: parseProducer(c, producerIdLength),
   contentType: c.req.header('Content-Type'),
   seq: c.req.header(Header.seq),
   close: wantsClosed(c),
-  body: await readBody(c, bodyBytes),
+  body: await readBody(c, most),
 })
 
-const tailHeaders = ({ generation, tail: position, closed }: StreamState): Headers => ({
-  [Header.nextOffset]: formatOffset({ generation, position }),
-  ...(closed && { [Header.closed]: Present }),
+const tailHeaders = (state: StreamState): Headers => ({
+  [Header.nextOffset]: offsetAt(state, state.tail),
+  ...(state.closed && { [Header.closed]: Present }),
 })
 
 const producerHeaders = ({ epoch, seq }: ProducerBatch): Headers => ({
@@ -58,12 +63,14 @@ export const respondAppended = (
       return answer(c, 204, { ...tailHeaders(outcome.state), ...producerHeaders(outcome.producer) })
     case 'missing':
       return refuse(c, missing)
+    case 'deleted':
+      return refuse(c, deletedStream)
     default:
       return refuse(c, problem(outcome))
   }
 }
 
-type Refused = Exclude<AppendOutcome, { kind: 'appended' | 'accepted' | 'duplicate' | 'missing' }>
+type Refused = Exclude<AppendOutcome, { kind: 'appended' | 'accepted' | 'duplicate' | 'missing' | 'deleted' }>
 
 const problem = (outcome: Refused): Problem => {
   switch (outcome.kind) {

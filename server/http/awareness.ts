@@ -1,12 +1,13 @@
 import {
   ContentType,
+  DefaultAwareness,
   ErrorCode,
-  formatOffset,
   Header,
   Live,
   Present,
   Sentinel,
 } from '../../protocol/index.ts'
+import { offsetAt } from '../rules/parts.ts'
 import type { DocumentName } from '../yjs/names.ts'
 import { presenceStream } from '../yjs/names.ts'
 import { answer, type Problem, refuse } from './answer.ts'
@@ -35,7 +36,7 @@ const full = (most: number): Problem => ({
 export const createAwareness =
   ({ documents, limits }: Yjs) =>
   async (c: Exchange, awareness: string): Promise<Response> => {
-    const name = documentName(rawTarget(c))
+    const name = documentName(rawTarget(c), limits)
     if (!(await documents.load(name))) return refuse(c, missingDocument)
     const outcome = await documents.presence.create(name, awareness)
     if (outcome === 'full') return refuse(c, full(limits.awarenessPerDocument))
@@ -49,8 +50,8 @@ export const createAwareness =
 export const appendAwareness =
   ({ documents, limits }: Yjs) =>
   async (c: Exchange, awareness: string): Promise<Response> => {
-    const name = documentName(rawTarget(c))
-    const parsed = await parseAppend(c, limits.awarenessBodyBytes)
+    const name = documentName(rawTarget(c), limits)
+    const parsed = await parseAppend(c, limits, limits.awarenessBodyBytes)
     if (!(await documents.load(name))) return refuse(c, missingDocument)
     const command = { ...parsed, contentType: parsed.contentType ?? ContentType.binary }
     const outcome = await documents.presence.append(name, awareness, command)
@@ -63,7 +64,7 @@ export const readAwareness =
   (yjs: Yjs) =>
   async (c: Exchange, awareness: string): Promise<Response> => {
     const { documents, limits, world } = yjs
-    const name = documentName(rawTarget(c))
+    const name = documentName(rawTarget(c), limits)
     const { presence } = documents
     if (!(await documents.load(name))) return refuse(c, missingDocument)
     const stream = presenceStream(name, awareness)
@@ -71,9 +72,13 @@ export const readAwareness =
       return respondDescribed(c, await presence.streams.load(stream), missingAwareness)
     const command = parseRead(new URL(c.req.url).searchParams, Live.sse)
     if (command.offset === Sentinel.snapshot) return respondRoster(c, yjs, name, awareness)
+    // Every document has this one, also when a restart or an hour without use has forgotten it.
+    if (awareness === DefaultAwareness && !(await presence.streams.load(stream))) {
+      await presence.create(name, awareness)
+    }
     return respondRead(
       c,
-      { streams: presence.streams, limits, world, missing: missingAwareness },
+      { streams: presence.streams, limits, world, missing: missingAwareness, ephemeral: true },
       stream,
       command,
     )
@@ -87,14 +92,13 @@ const respondRoster = async (
 ): Promise<Response> => {
   const roster = await documents.presence.roster(name, awareness)
   if (roster === 'full') return refuse(c, full(limits.awarenessPerDocument))
-  const { generation, tail: position } = roster.state
   return answer(
     c,
     200,
     {
       'Content-Type': ContentType.binary,
       'Cache-Control': 'no-store',
-      [Header.nextOffset]: formatOffset({ generation, position }),
+      [Header.nextOffset]: offsetAt(roster.state, roster.state.tail),
       [Header.upToDate]: Present,
     },
     roster.frames,
@@ -102,8 +106,8 @@ const respondRoster = async (
 }
 
 export const removeAwareness =
-  ({ documents }: Yjs) =>
+  ({ documents, limits }: Yjs) =>
   async (c: Exchange, awareness: string): Promise<Response> =>
-    (await documents.presence.remove(documentName(rawTarget(c)), awareness))
+    (await documents.presence.remove(documentName(rawTarget(c), limits), awareness))
       ? answer(c, 204, {})
       : refuse(c, missingAwareness)

@@ -1,4 +1,5 @@
 import { ErrorCode } from '../../protocol/index.ts'
+import { tooManyBytes } from './access-problem.ts'
 import { Refusal } from './answer.ts'
 import type { Exchange } from './exchange.ts'
 
@@ -13,7 +14,7 @@ const tooLarge = (limit: number): Refusal =>
 
 /**
  * The whole request body, counted while it arrives.
- * @throws Refusal 413 above `limit` bytes, 415 when it is compressed (stored compressed bytes would read back as data)
+ * @throws Refusal 413 above `limit` bytes, 429 when the caller wrote too much lately, 415 when it is compressed (stored compressed bytes would read back as data)
  */
 export const readBody = async (c: Exchange, limit: number): Promise<Uint8Array> => {
   const encoding = c.req.header('Content-Encoding')
@@ -25,11 +26,16 @@ export const readBody = async (c: Exchange, limit: number): Promise<Uint8Array> 
       headers: { 'Accept-Encoding': 'identity', Connection: 'close' },
     })
   }
-  if (Number(c.req.header('Content-Length') ?? 0) > limit) throw tooLarge(limit)
+  const announced = Number(c.req.header('Content-Length') ?? 0)
+  if (announced > limit) throw tooLarge(limit)
+  const pass = c.get('pass')
+  const waitMs = pass.begin(announced)
+  if (waitMs > 0) throw new Refusal(tooManyBytes(waitMs))
   const chunks: Uint8Array[] = []
   let size = 0
   for await (const chunk of source(c)) {
     size += chunk.length
+    if (announced === 0) pass.spend(chunk.length)
     if (size > limit) throw tooLarge(limit)
     chunks.push(chunk)
   }

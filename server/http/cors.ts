@@ -24,6 +24,7 @@ const exposed = [
   'ETag',
   'Location',
   'Retry-After',
+  'WWW-Authenticate',
   Header.nextOffset,
   Header.upToDate,
   Header.closed,
@@ -39,7 +40,8 @@ const exposed = [
 
 /**
  * Cross-origin access for the origins listed; `*` lists all, never with credentials. The long lists go on preflights
- * alone, which browsers keep for two hours. An origin not listed gets no permission and no error of its own.
+ * alone, which browsers keep for two hours; with `*` what may be seen is said to everybody, since caches hand out one
+ * answer to all. An origin not listed gets no permission and no error of its own.
  */
 export const cors = (origins: readonly string[]): MiddlewareHandler<AppEnv> => {
   const anyone = origins.includes('*')
@@ -58,7 +60,7 @@ export const cors = (origins: readonly string[]): MiddlewareHandler<AppEnv> => {
         'Access-Control-Max-Age': '7200',
       })
     }
-    if (allowed && origin !== undefined) common['Access-Control-Expose-Headers'] = exposed
+    if (allowed) common['Access-Control-Expose-Headers'] = exposed
     return next()
   }
 }

@@ -1,4 +1,5 @@
-import { formatOffset, Header, Present } from '../../protocol/index.ts'
+import { Header, Present } from '../../protocol/index.ts'
+import { offsetAt } from '../rules/parts.ts'
 import type { StreamState } from '../rules/state.ts'
 import { answer, type Headers, type Problem, refuse } from './answer.ts'
 import type { Exchange } from './exchange.ts'
@@ -11,11 +12,11 @@ export const respondDescribed = (
   more: Headers = {},
 ): Response => {
   if (!state) return refuse(c, missing)
-  const { generation, tail: position, config } = state
+  const { tail, config } = state
   return answer(c, 200, {
     'Content-Type': config.contentType,
     'Cache-Control': 'no-store',
-    [Header.nextOffset]: formatOffset({ generation, position }),
+    [Header.nextOffset]: offsetAt(state, tail),
     ...(config.ttlSeconds !== undefined && { [Header.ttl]: config.ttlSeconds.toString() }),
     ...(config.expiresAt !== undefined && { [Header.expiresAt]: new Date(config.expiresAt).toISOString() }),
     ...(state.closed && { [Header.closed]: Present }),

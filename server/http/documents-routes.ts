@@ -17,25 +17,29 @@ import type { Yjs } from './yjs.ts'
 /** The Yjs extension: one URL a document, its presence behind the `awareness` parameter. */
 export const documentRoutes = (yjs: Yjs): Hono<AppEnv> =>
   new Hono<AppEnv>()
-    .put('/*', either(createAwareness(yjs), createDocument(yjs)))
-    .post('/*', either(appendAwareness(yjs), appendDocument(yjs)))
-    .get('/*', either(readAwareness(yjs), readDocument(yjs)))
-    .delete('/*', either(removeAwareness(yjs), removeDocument(yjs)))
+    .put('/*', either(yjs, createAwareness(yjs), createDocument(yjs)))
+    .post('/*', either(yjs, appendAwareness(yjs), appendDocument(yjs)))
+    .get('/*', either(yjs, readAwareness(yjs), readDocument(yjs)))
+    .delete('/*', either(yjs, removeAwareness(yjs), removeDocument(yjs)))
     .all('/*', c => refuse(c, notAllowed))
 
 type AwarenessVerb = (c: Exchange, awareness: string) => Promise<Response>
 
 const either =
-  (awareness: AwarenessVerb, document: (c: Exchange) => Promise<Response>): Verb =>
+  (
+    { limits }: Yjs,
+    awareness: AwarenessVerb,
+    document: (c: Exchange) => Promise<Response>,
+  ): Verb =>
   c => {
     const name = c.req.query(Query.awareness)
-    return name === undefined ? document(c) : awareness(c, checkAwarenessName(name))
+    return name === undefined ? document(c) : awareness(c, checkAwarenessName(name, limits))
   }
 
 const readDocument =
   ({ documents, limits, world }: Yjs) =>
   async (c: Exchange): Promise<Response> => {
-    const name = documentName(rawTarget(c))
+    const name = documentName(rawTarget(c), limits)
     if (c.req.method === 'HEAD') return respondDescribed(c, await documents.load(name), missingDocument)
     const { searchParams } = new URL(c.req.url)
     const command = parseRead(searchParams, Live.longPoll)
@@ -48,6 +52,6 @@ const readDocument =
   }
 
 const removeDocument =
-  ({ documents }: Yjs) =>
+  ({ documents, limits }: Yjs) =>
   async (c: Exchange): Promise<Response> =>
-    (await documents.remove(documentName(rawTarget(c)))) ? answer(c, 204, {}) : refuse(c, missingDocument)
+    (await documents.remove(documentName(rawTarget(c), limits))) ? answer(c, 204, {}) : refuse(c, missingDocument)

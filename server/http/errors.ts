@@ -3,14 +3,14 @@ import type { Logger } from 'pino'
 import { ErrorCode } from '../../protocol/index.ts'
 import { StoreFailure } from '../store/failure.ts'
 import { Refusal, refuse } from './answer.ts'
-import type { AppEnv } from './exchange.ts'
+import { type AppEnv, isAbandoned } from './exchange.ts'
 
 /** What handlers throw becomes an answer here: a refusal its own, everything else a 5xx that tells the client nothing. */
 export const onError =
   (logger: Logger): ErrorHandler<AppEnv> =>
   (error, c) => {
     if (error instanceof Refusal) return refuse(c, error.problem)
-    if (c.req.raw.signal.aborted) return refuse(c, aborted)
+    if (isAbandoned(c)) return refuse(c, aborted)
     logger.error({ err: error, requestId: c.get('requestId') }, 'a request failed')
     return refuse(c, error instanceof StoreFailure && error.code === 'full' ? full : broken)
   }

@@ -1,5 +1,5 @@
 import { ErrorCode, Header, Present } from '../../protocol/index.ts'
-import type { ProducerBatch } from '../rules/state.ts'
+import type { ProducerBatch, StreamConfig } from '../rules/state.ts'
 import { Refusal } from './answer.ts'
 import type { Exchange } from './exchange.ts'
 
@@ -21,9 +21,6 @@ const parseWhole = (field: string, text: string): number => {
 /** PROTOCOL 4.1: only `true`, in any case, means closed; every other value is as if the header were absent. */
 export const wantsClosed = (c: Exchange): boolean => c.req.header(Header.closed)?.toLowerCase() === Present
 
-/** PROTOCOL 5.1: seconds. */
-export const parseTtl = (text: string): number => parseWhole(Header.ttl, text)
-
 const rfc3339 = /^(\d{4}-\d{2}-\d{2})[Tt ](?:[01]\d|2[0-3]):\d{2}:\d{2}(?:\.\d+)?(?:[Zz]|[+-]\d{2}:\d{2})$/
 
 /** `Date.parse` takes 30 February for 2 March. */
@@ -32,16 +29,33 @@ const isDate = (date: string): boolean => {
   return !Number.isNaN(day) && new Date(day).toISOString().startsWith(date)
 }
 
-/** PROTOCOL 5.1: milliseconds since 1970 of an RFC 3339 timestamp. */
-export const parseExpiresAt = (text: string): number => {
+/** Milliseconds since 1970 of an RFC 3339 timestamp. */
+const parseExpiresAt = (text: string): number => {
   const date = rfc3339.exec(text)?.[1]
   const value = date !== undefined && isDate(date) ? Date.parse(text) : Number.NaN
   if (!Number.isNaN(value)) return value
   throw invalid(`${Header.expiresAt} must be an RFC 3339 timestamp, such as 2030-01-31T12:00:00Z.`)
 }
 
+/** PROTOCOL 5.1: how long a new stream lasts; empty when nothing is said. */
+export const parseLifetime = (c: Exchange): Pick<StreamConfig, 'ttlSeconds' | 'expiresAt'> => {
+  const ttl = c.req.header(Header.ttl)
+  const expiresAt = c.req.header(Header.expiresAt)
+  if (ttl !== undefined && expiresAt !== undefined) {
+    throw invalid(`A stream has ${Header.ttl} or ${Header.expiresAt}, not both.`)
+  }
+  return {
+    ...(ttl !== undefined && { ttlSeconds: parseWhole(Header.ttl, ttl) }),
+    ...(expiresAt !== undefined && { expiresAt: parseExpiresAt(expiresAt) }),
+  }
+}
+
+/** PROTOCOL 4.2: how much of the append at the fork point; 0 when nothing is said. */
+export const parseSubOffset = (c: Exchange): number =>
+  parseWhole(Header.forkSubOffset, c.req.header(Header.forkSubOffset) ?? '0')
+
 /** PROTOCOL 5.2.1: all three producer headers or none. */
-export const parseProducer = (c: Exchange): ProducerBatch | undefined => {
+export const parseProducer = (c: Exchange, longestId: number): ProducerBatch | undefined => {
   const id = c.req.header(Header.producerId)
   const epoch = c.req.header(Header.producerEpoch)
   const seq = c.req.header(Header.producerSeq)
@@ -51,7 +65,9 @@ export const parseProducer = (c: Exchange): ProducerBatch | undefined => {
       `${Header.producerId}, ${Header.producerEpoch} and ${Header.producerSeq} go together or not at all.`,
     )
   }
-  if (id === '' || id.length > 256) throw invalid(`${Header.producerId} must have 1 to 256 characters.`)
+  if (id === '' || id.length > longestId) {
+    throw invalid(`${Header.producerId} must have 1 to ${longestId} characters.`)
+  }
   return {
     id,
     epoch: parseWhole(Header.producerEpoch, epoch),

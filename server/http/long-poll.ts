@@ -3,12 +3,15 @@ import { Batch } from '../streams/batch.ts'
 import { reached, type Streams } from '../streams/streams.ts'
 import type { LiveReader } from '../streams/tail.ts'
 import type { World } from '../world.ts'
+import { accessProblem } from './access-problem.ts'
+import { Refusal } from './answer.ts'
 import { type Exchange, whenGone } from './exchange.ts'
 import type { SseRead } from './sse.ts'
 
 /**
  * PROTOCOL 5.7: the next bytes, waited for if need be. An empty batch says that the wait is over: by time, by closure, or
  * because the server is stopping. Takes over `held`.
+ * @throws Refusal when the reader may not read on
  */
 export const respondLongPoll = async (
   c: Exchange,
@@ -25,16 +28,8 @@ export const respondLongPoll = async (
       state = reached(held)
     }
     if (position < state.tail) return await streams.slice(name, state, position)
-    const { generation, config, closed } = state
-    return new Batch({
-      generation,
-      contentType: config.contentType,
-      from: position,
-      to: position,
-      upToDate: true,
-      closed,
-      records: [],
-    })
+    const { closed } = state
+    return new Batch(state, { from: position, to: position, upToDate: true, closed, records: [] })
   } finally {
     held.release()
   }
@@ -47,11 +42,15 @@ const waited = (
   limits: Limits,
   world: World,
 ): Promise<'gone' | 'over'> =>
-  new Promise(resolve => {
-    const done = (result: 'gone' | 'over') => {
+  new Promise((resolve, reject) => {
+    const leave = () => {
       cancel()
       forget()
+      stopWatching()
       tail.detach(reader)
+    }
+    const done = (result: 'gone' | 'over') => {
+      leave()
       resolve(result)
     }
     const reader: LiveReader = {
@@ -63,5 +62,9 @@ const waited = (
     }
     const cancel = world.after(limits.longPollMs, () => done('over'))
     const forget = whenGone(c, () => done('over'))
+    const stopWatching = c.get('pass').watch(refused => {
+      leave()
+      reject(new Refusal(accessProblem(refused)))
+    })
     tail.attach(reader)
   })

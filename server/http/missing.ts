@@ -1,5 +1,7 @@
 import { ErrorCode } from '../../protocol/index.ts'
-import type { Problem } from './answer.ts'
+import type { Streams } from '../streams/streams.ts'
+import { type Problem, refuse } from './answer.ts'
+import type { Exchange } from './exchange.ts'
 
 /** PROTOCOL 5.2 to 5.6. */
 export const missingStream: Problem = {
@@ -7,6 +9,22 @@ export const missingStream: Problem = {
   code: ErrorCode.streamNotFound,
   message: 'There is no stream here. Create it with PUT.',
 }
+
+/** PROTOCOL 4.2. */
+export const deletedStream: Problem = {
+  status: 410,
+  code: ErrorCode.streamDeleted,
+  message:
+    'This stream was deleted. What forks of it still hold is kept for them alone; the path is free again when they are gone.',
+}
+
+/** Of a stream that `load` does not find: that it was deleted and forks hold it, or else `missing`. */
+export const refuseAbsent = async (
+  c: Exchange,
+  streams: Streams,
+  name: string,
+  missing: Problem,
+): Promise<Response> => refuse(c, (await streams.absence(name)) === 'deleted' ? deletedStream : missing)
 
 /** YJS 10. */
 export const missingDocument: Problem = {

@@ -1,16 +1,19 @@
-import { ErrorCode, formatOffset, Header, Live, Present, Sentinel } from '../../protocol/index.ts'
+import { ErrorCode, Header, Live, Present, parseOffset, Sentinel } from '../../protocol/index.ts'
 import type { Limits } from '../limits.ts'
 import { nextCursor } from '../rules/cursor.ts'
 import { locate } from '../rules/locate.ts'
 import { toBody } from '../rules/messages.ts'
 import type { GoneReason, LocateOutcome } from '../rules/outcome.ts'
+import { offsetAt } from '../rules/parts.ts'
 import type { StreamState } from '../rules/state.ts'
 import { Batch } from '../streams/batch.ts'
-import type { Streams } from '../streams/streams.ts'
+import type { Held, Streams } from '../streams/streams.ts'
 import type { World } from '../world.ts'
+import { tooManyReaders } from './access-problem.ts'
 import { answer, type Headers, type Problem, refuse } from './answer.ts'
 import type { Exchange } from './exchange.ts'
 import { respondLongPoll } from './long-poll.ts'
+import { refuseAbsent } from './missing.ts'
 import { isNotModified } from './not-modified.ts'
 import type { ReadCommand } from './read-command.ts'
 import { respondSse } from './sse.ts'
@@ -22,6 +25,8 @@ export interface Reading {
   readonly world: World
   /** What is answered when there is no such stream. */
   readonly missing: Problem
+  /** What no cache may keep, whatever the protocol allows: who is here now. */
+  readonly ephemeral?: boolean
 }
 
 /** PROTOCOL 5.6 to 5.8: one stream, in whichever mode the command asks for. */
@@ -41,7 +46,7 @@ const respondCatchUp = async (
 ): Promise<Response> => {
   const { streams, missing } = reading
   const state = await streams.load(name)
-  if (!state) return refuse(c, missing)
+  if (!state) return refuseAbsent(c, streams, name, missing)
   const place = locate(state, offset)
   if (place.kind !== 'at') return refuse(c, unreadable(place))
   streams.touch(name, state)
@@ -52,7 +57,7 @@ const respondCatchUp = async (
   const batch = await streams.slice(name, state, place.position)
   if (!(batch instanceof Batch)) return refuseLost(c, reading, name, state.generation, batch)
   const tag = etag(batch)
-  const headers = { ...batchHeaders(batch), ETag: tag, 'Cache-Control': cacheControl(offset, batch) }
+  const headers = { ...batchHeaders(batch), ETag: tag, 'Cache-Control': cacheControl(reading, offset, batch) }
   if (isNotModified(c, tag)) return answer(c, 304, headers)
   return answer(c, 200, { ...headers, 'Content-Type': batch.contentType }, batch.body())
 }
@@ -65,8 +70,10 @@ const respondLive = async (
 ): Promise<Response> => {
   const { streams, limits, world, missing } = reading
   if (streams.readers(name) >= limits.readersPerStream) return refuse(c, crowded)
-  const held = await streams.hold(name)
-  if (!held) return refuse(c, missing)
+  const leave = c.get('pass').sit()
+  if (!leave) return refuse(c, tooManyReaders)
+  const held = await seated(streams.hold(name), leave)
+  if (!held) return refuseAbsent(c, streams, name, missing)
   const place = locate(held.state, offset)
   if (place.kind !== 'at') {
     held.release()
@@ -83,15 +90,31 @@ const respondLive = async (
   if (!(waited instanceof Batch)) return refuseLost(c, reading, name, generation, waited)
   const headers: Headers = {
     ...batchHeaders(waited),
-    ...(!waited.closed && { [Header.cursor]: nextCursor(world.now(), cursor, world.random) }),
+    ...(!waited.closed && { [Header.cursor]: nextCursor(world.now(), cursor, world.random, waited.to) }),
+    ...liveCaching(reading, offset, waited),
   }
-  if (waited.records.length === 0) return answer(c, 204, { ...headers, 'Cache-Control': 'no-store' })
-  return answer(
-    c,
-    200,
-    { ...headers, ...liveCaching(offset, waited), 'Content-Type': waited.contentType },
-    waited.body(),
-  )
+  if (waited.records.length === 0) return answer(c, 204, headers)
+  return answer(c, 200, { ...headers, 'Content-Type': waited.contentType }, waited.body())
+}
+
+/** Held until the reader leaves; then the caller may have another. */
+const seated = async (holding: Promise<Held | undefined>, leave: () => void): Promise<Held | undefined> => {
+  let held: Held | undefined
+  try {
+    held = await holding
+  } finally {
+    if (!held) leave()
+  }
+  if (!held) return undefined
+  const { state, tail, release } = held
+  return {
+    state,
+    tail,
+    release: () => {
+      release()
+      leave()
+    },
+  }
 }
 
 /** A place that is none, or whose bytes are not there any more: trimmed, or the stream was removed in the meantime. */
@@ -104,22 +127,22 @@ const refuseLost = async (
 ): Promise<Response> => {
   if (lost === 'split') return refuse(c, unreadable({ kind: 'malformed' }))
   const state = await streams.load(name)
-  if (!state) return refuse(c, missing)
+  if (!state) return refuseAbsent(c, streams, name, missing)
   const reason = state.generation === generation ? 'trimmed' : 'recreated'
   return refuse(c, unreadable({ kind: 'gone', reason }))
 }
 
 const batchHeaders = (batch: Batch): Headers => ({
-  [Header.nextOffset]: formatOffset({ generation: batch.generation, position: batch.to }),
+  [Header.nextOffset]: batch.next,
   ...(batch.upToDate && { [Header.upToDate]: Present }),
   ...(batch.closed && { [Header.closed]: Present }),
 })
 
-const nowHeaders = ({ generation, tail: position, closed }: StreamState): Headers => ({
-  [Header.nextOffset]: formatOffset({ generation, position }),
+const nowHeaders = (state: StreamState): Headers => ({
+  [Header.nextOffset]: offsetAt(state, state.tail),
   [Header.upToDate]: Present,
   'Cache-Control': 'no-store',
-  ...(closed && { [Header.closed]: Present }),
+  ...(state.closed && { [Header.closed]: Present }),
 })
 
 /** PROTOCOL 10.1: changes with the bytes answered and with closure, and never returns in a later life of the path. */
@@ -129,17 +152,31 @@ const etag = ({ generation, from, to, closed }: Batch): string =>
 const shared = 'public, max-age=60, stale-while-revalidate=300'
 
 /**
- * A chunk that ends before the tail never changes, so caches may keep it. At the tail, and from a sentinel, which names
- * another place in another life of the path, an old answer would be a wrong one: kept only to be revalidated.
+ * A chunk that ends before the tail never changes, so caches may keep it. At the tail, and from a sentinel or a source's
+ * token, which name other bytes in another life of the path, an old answer would be a wrong one: kept only to be
+ * revalidated.
  */
-const cacheControl = (offset: string | undefined, batch: Batch): string =>
-  offset === undefined || offset === Sentinel.start || batch.upToDate ? 'no-cache' : shared
-
-/** PROTOCOL 10.1. What follows a token never changes; what follows a sentinel is another thing every time. */
-const liveCaching = (offset: string | undefined, batch: Batch): Headers => {
-  if (offset === Sentinel.tail) return { 'Cache-Control': 'no-store' }
-  return { ETag: etag(batch), 'Cache-Control': offset === Sentinel.start ? 'no-cache' : shared }
+const cacheControl = ({ ephemeral }: Reading, offset: string | undefined, batch: Batch): string => {
+  if (ephemeral) return 'no-store'
+  return isOwnToken(offset, batch) && !batch.upToDate ? shared : 'no-cache'
 }
+
+/**
+ * PROTOCOL 10.1. What follows a token of this life never changes; what follows another offset may. That nothing followed
+ * is for those alone who waited in the same line: unless a cache may hand it to them, each waits anew behind the others.
+ */
+const liveCaching = ({ ephemeral }: Reading, offset: string | undefined, batch: Batch): Headers => {
+  if (batch.records.length === 0) {
+    const token = !ephemeral && offset !== undefined && parseOffset(offset)
+    return { 'Cache-Control': token ? 'public, max-age=0, s-maxage=2' : 'no-store' }
+  }
+  if (offset === Sentinel.tail) return { 'Cache-Control': 'no-store' }
+  const kept = isOwnToken(offset, batch) ? shared : 'no-cache'
+  return { ETag: etag(batch), 'Cache-Control': ephemeral ? 'no-store' : kept }
+}
+
+const isOwnToken = (offset: string | undefined, { generation }: Batch): boolean =>
+  offset !== undefined && parseOffset(offset)?.generation === generation
 
 const crowded: Problem = {
   status: 503,
@@ -153,7 +190,7 @@ const gone = {
   recreated: `This offset belongs to an earlier stream of this name, which was deleted. Start again from ${Sentinel.start}.`,
 } satisfies Record<GoneReason, string>
 
-const unreadable = (outcome: Exclude<LocateOutcome, { kind: 'at' }>): Problem => {
+export const unreadable = (outcome: Exclude<LocateOutcome, { kind: 'at' }>): Problem => {
   switch (outcome.kind) {
     case 'malformed':
       return {

@@ -1,6 +1,6 @@
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 import type { Headers } from './answer.ts'
-import type { Exchange } from './exchange.ts'
+import { dropAnswer, type Exchange, outletOf } from './exchange.ts'
 
 /** Where a live answer is written to. After `end`, `cut` or the client's leaving, writes do nothing. */
 export interface Sink {
@@ -12,7 +12,7 @@ export interface Sink {
   drained(): Promise<void>
   /** Ends the answer properly. */
   end(): void
-  /** Drops the connection. */
+  /** Drops what is left of it: the connection, or in HTTP/2 its stream alone. */
   cut(): void
 }
 
@@ -26,34 +26,41 @@ export const openSink = (c: Exchange, headers: Headers, over: () => void): Sink 
 type Outgoing = NonNullable<Exchange['env']['outgoing']>
 
 const nodeSink = (outgoing: Outgoing, headers: Headers, over: () => void): Sink => {
+  const outlet = outletOf(outgoing)
   // A client that left before this has no 'close' to come.
-  if (outgoing.destroyed) queueMicrotask(over)
-  else outgoing.once('close', over)
-  outgoing.writeHead(200, headers)
-  outgoing.flushHeaders()
-  outgoing.socket?.setNoDelay(true)
+  if (outlet.destroyed) queueMicrotask(over)
+  else outlet.once('close', over)
+  sendHead(outgoing, headers)
   return {
     response: RESPONSE_ALREADY_SENT,
     get backlog() {
-      return outgoing.writableLength
+      return outlet.writableLength
     },
     write(bytes) {
-      if (!outgoing.writableEnded && !outgoing.destroyed) outgoing.write(bytes)
+      if (!outlet.writableEnded && !outlet.destroyed) outlet.write(bytes)
     },
     drained: () =>
       new Promise(resolve => {
-        if (outgoing.destroyed || outgoing.writableLength === 0) return resolve()
+        if (outlet.destroyed || outlet.writableLength === 0) return resolve()
         const done = () => {
-          outgoing.off('close', done)
+          outlet.off('close', done)
           resolve()
         }
-        outgoing.on('close', done)
+        outlet.on('close', done)
         // Called back once all before it was taken; 'drain' comes only past a mark that our limit may lie below.
-        if (!outgoing.writableEnded) outgoing.write('', done)
+        if (!outlet.writableEnded) outlet.write('', done)
       }),
     end: () => void outgoing.end(),
-    cut: () => void outgoing.destroy(),
+    cut: () => dropAnswer(outgoing),
   }
+}
+
+const sendHead = (outgoing: Outgoing, headers: Headers): void => {
+  // In HTTP/2 this sends it, and nothing is ever held back.
+  if ('stream' in outgoing) return void outgoing.writeHead(200, headers)
+  outgoing.writeHead(200, headers)
+  outgoing.flushHeaders()
+  outgoing.socket?.setNoDelay(true)
 }
 
 const webSink = (signal: AbortSignal, headers: Headers, over: () => void): Sink => {

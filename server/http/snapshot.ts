@@ -11,10 +11,10 @@ import {
 import type { Documents } from '../yjs/documents.ts'
 import type { DocumentName } from '../yjs/names.ts'
 import { answer, refuse } from './answer.ts'
-import { type Exchange, rawTarget } from './exchange.ts'
+import { documentPath } from './document-target.ts'
+import type { Exchange } from './exchange.ts'
 import { missingDocument, missingSnapshot } from './missing.ts'
 import { isNotModified } from './not-modified.ts'
-import { pathOf } from './target.ts'
 
 /** YJS 5.1: where to begin, as a redirect. Short-lived, so that a crowd of joiners asks once. */
 export const respondDiscovery = async (
@@ -30,12 +30,15 @@ export const respondDiscovery = async (
   const next = new URLSearchParams(query)
   next.set(Query.offset, place ? snapshotOffset(formatOffset(place)) : Sentinel.start)
   return answer(c, 307, {
-    Location: `${pathOf(rawTarget(c))}?${next}`,
+    Location: `${documentPath(name)}?${next}`,
     'Cache-Control': 'private, max-age=5',
   })
 }
 
-/** YJS 5.2. What a snapshot's URL names never changes, so caches may keep it for ever. */
+/**
+ * YJS 5.2. What a snapshot's URL names never changes, so who has it may keep it for ever; a shared cache asks now and then
+ * whether it is still there, so that a document that was deleted is not handed out for ever.
+ */
 export const respondSnapshot = async (
   c: Exchange,
   documents: Documents,
@@ -56,7 +59,7 @@ export const respondSnapshot = async (
     state.generation === place.generation ? await documents.snapshots.read(name, place) : undefined
   if (!bytes) return refuse(c, missingSnapshot)
   const headers = {
-    'Cache-Control': 'public, max-age=31536000, immutable',
+    'Cache-Control': 'public, max-age=31536000, s-maxage=300, immutable',
     ETag: `"${offset}"`,
     [Header.nextOffset]: formatOffset(place),
   }

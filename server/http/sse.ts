@@ -1,19 +1,12 @@
-import {
-  ContentType,
-  controlEvent,
-  formatOffset,
-  Header,
-  heartbeat,
-  isTextual,
-  SseEncoding,
-} from '../../protocol/index.ts'
+import { ContentType, controlEvent, Header, heartbeat, isTextual, SseEncoding } from '../../protocol/index.ts'
 import type { Limits } from '../limits.ts'
 import { currentCursor, nextCursor } from '../rules/cursor.ts'
+import { offsetAt } from '../rules/parts.ts'
 import { Batch } from '../streams/batch.ts'
 import { type Held, reached, type Streams } from '../streams/streams.ts'
 import type { EndReason, LiveReader } from '../streams/tail.ts'
 import type { World } from '../world.ts'
-import { type Headers, securityHeaders } from './answer.ts'
+import { caching, type Headers, securityHeaders } from './answer.ts'
 import type { Exchange } from './exchange.ts'
 import { openSink, type Sink } from './sink.ts'
 
@@ -43,13 +36,18 @@ export const respondSse = async (
     ...securityHeaders,
     ...c.get('common'),
     'Content-Type': ContentType.eventStream,
-    'Cache-Control': 'no-cache',
+    ...caching(c, 'no-cache'),
     // nginx would otherwise hold events back until a buffer is full.
     'X-Accel-Buffering': 'no',
     ...(!isTextual(read.held.state.config.contentType) && { [Header.sseEncoding]: SseEncoding.base64 }),
   }
   const session = new SseSession(streams, read, limits, world)
-  return session.open(over => openSink(c, headers, over), first)
+  const pass = c.get('pass')
+  return session.open(
+    over => openSink(c, headers, over),
+    first,
+    over => pass.watch(over),
+  )
 }
 
 /** What is there already, or undefined at the tail. */
@@ -88,13 +86,22 @@ class SseSession implements LiveReader {
     this.#position = read.position
   }
 
-  open(openSink: (over: () => void) => Sink, first: Batch | undefined): Response {
+  /** `watch` calls back when the reader may not read on. */
+  open(
+    openSink: (over: () => void) => Sink,
+    first: Batch | undefined,
+    watch: (refused: () => void) => () => void,
+  ): Response {
     const sink = openSink(() => this.#over())
     this.#sink = sink
     const { sseMs, heartbeatMs } = this.#limits
     // Spread, so that readers who came together do not come back together.
     const lifetime = sseMs * (0.9 + 0.2 * this.#world.random())
-    this.#cancelTimers = [this.#world.after(lifetime, () => this.#finish(sink)), this.#every(heartbeatMs)]
+    this.#cancelTimers = [
+      this.#world.after(lifetime, () => this.#finish(sink)),
+      this.#every(heartbeatMs),
+      watch(() => this.#finish(sink)),
+    ]
     if (first) this.#write(sink, first)
     this.#catchUp(sink).catch(() => sink.cut())
     return sink.response
@@ -152,9 +159,8 @@ class SseSession implements LiveReader {
   /** PROTOCOL 8: a reader who begins at the tail is told so at once. */
   #greet(sink: Sink, closed: boolean): void {
     this.#spoken = true
-    const { generation } = this.#read.held.state
     const control = controlEvent({
-      nextOffset: formatOffset({ generation, position: this.#position }),
+      nextOffset: offsetAt(this.#read.held.state, this.#position),
       cursor: this.#cursor(),
       upToDate: true,
       closed,

@@ -5,7 +5,7 @@ import { append } from './append.ts'
 import { create } from './create.ts'
 import { respondDescribed } from './describe.ts'
 import { type AppEnv, rawTarget, type Verb } from './exchange.ts'
-import { missingStream } from './missing.ts'
+import { missingStream, refuseAbsent } from './missing.ts'
 import { type Reading, respondRead } from './read.ts'
 import { parseRead } from './read-command.ts'
 import { remove } from './remove.ts'
@@ -27,7 +27,12 @@ const read =
   (reading: Reading): Verb =>
   async c => {
     const name = streamName(rawTarget(c), reading.limits.nameBytes)
-    if (c.req.method === 'HEAD') return respondDescribed(c, await reading.streams.load(name), missingStream)
+    if (c.req.method === 'HEAD') {
+      const state = await reading.streams.load(name)
+      return state
+        ? respondDescribed(c, state, missingStream)
+        : refuseAbsent(c, reading.streams, name, missingStream)
+    }
     return respondRead(c, reading, name, parseRead(new URL(c.req.url).searchParams, Live.longPoll))
   }
 

@@ -1,11 +1,33 @@
-import { ErrorCode, Path, ReservedSegment } from '../../protocol/index.ts'
+import {
+  ControlPath,
+  ErrorCode,
+  Path,
+  ReservedSegment,
+  SubscriptionAction,
+} from '../../protocol/index.ts'
 import { type Problem, Refusal } from './answer.ts'
 
 const invalid = (message: string): Refusal =>
   new Refusal({ status: 400, code: ErrorCode.invalidRequest, message })
 
-/** The path of a raw request target. */
-export const pathOf = (target: string): string => target.split(/[?#]/, 1)[0] ?? ''
+/** The path of a raw request target, also of one that names its host (RFC 9112 3.2.2). */
+export const pathOf = (target: string): string =>
+  target.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i, '').split(/[?#]/, 1)[0] ?? ''
+
+/** The path a request is routed and authorised by: decoded, without empty segments. That of an invalid one is `/`. */
+export const routeOf = (target: string): string => {
+  try {
+    return `/${segmentsOf(pathOf(target)).join('/')}`
+  } catch (error) {
+    if (error instanceof Refusal) return '/'
+    throw error
+  }
+}
+
+/** PROTOCOL 6.4: what follows is the path of a stream, its slashes encoded or not. */
+const membership = new RegExp(
+  `^((?:${[...Path.streams.split('/').filter(Boolean), `(?:[^/]+/+)?${ReservedSegment}`, ControlPath.subscriptions, '[^/]+', SubscriptionAction.streams].map(part => `/+${part}`).join('')})/+)(.*)$`,
+)
 
 /**
  * The segments of a raw path after exactly one decoding. Runs of slashes count as one. Done before any URL parser sees
@@ -14,6 +36,7 @@ export const pathOf = (target: string): string => target.split(/[?#]/, 1)[0] ?? 
  */
 export const segmentsOf = (path: string): readonly string[] =>
   path
+    .replace(membership, (_, before: string, stream: string) => before + stream.replaceAll(/%2f/gi, '/'))
     .split('/')
     .filter(segment => segment !== '')
     .map(segment => {

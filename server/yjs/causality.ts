@@ -13,6 +13,7 @@ import type { StreamState } from '../rules/state.ts'
 import { Batch } from '../streams/batch.ts'
 import type { Streams } from '../streams/streams.ts'
 import { type DocumentName, logStream } from './names.ts'
+import { type Repetitions, repetitionsIn } from './repetition.ts'
 import type { Snapshots } from './snapshots.ts'
 
 export interface CausalityOptions {
@@ -33,7 +34,11 @@ export interface CausalGap {
 export interface Judgement {
   readonly basis: Basis
   readonly gap: CausalGap | undefined
+  /** When nothing lacks. */
+  readonly repetitions: Repetitions
 }
+
+const nothing: Repetitions = new Map()
 
 /** The structs in a document's log before `position`. */
 interface Held {
@@ -110,7 +115,8 @@ export class Causality {
     if (!held) return undefined
     const { generation, position } = held
     const gap = held.structs && firstGap(updates, held.structs)
-    return { basis: { generation, position, sound: gap === undefined }, gap }
+    const repetitions = held.structs && !gap ? repetitionsIn(updates, held.structs) : nothing
+    return { basis: { generation, position, sound: gap === undefined }, gap, repetitions }
   }
 
   /** Updates were appended and the log ends after them now. Costs no read when nobody else wrote in between. */

@@ -18,6 +18,8 @@ export interface CompactorOptions {
   readonly compactBytes: number
   /** How long a superseded snapshot stays readable for clients already sent to it. */
   readonly graceMs: number
+  /** How often a document may fail before it is left alone; it stays readable and writable from its log. */
+  readonly mostFailures: number
 }
 
 interface Failure {
@@ -25,9 +27,6 @@ interface Failure {
   /** Where the log ended, and in which life of the document. */
   readonly at: Place
 }
-
-/** How often a document may fail before it is left alone; it stays readable and writable from its log. */
-const mostFailures = 3
 
 /**
  * Makes snapshots when a document's log has grown past its last one by a threshold. What is due is told from the log and
@@ -135,7 +134,7 @@ export class Compactor {
   #isQuarantined(key: string, place: Place): boolean {
     const failure = this.#failureOf(key, place)
     if (!failure) return false
-    return failure.count >= mostFailures || place.position - failure.at.position < this.#options.compactBytes
+    return failure.count >= this.#options.mostFailures || place.position - failure.at.position < this.#options.compactBytes
   }
 
   #failed(key: string, at: Place, error: unknown): void {
@@ -143,7 +142,7 @@ export class Compactor {
     const count = (this.#failureOf(key, at)?.count ?? 0) + 1
     this.#failures.set(key, { count, at })
     const fate =
-      count >= mostFailures ? 'it is left uncompacted until restart' : 'it is tried again when it has grown'
+      count >= this.#options.mostFailures ? 'it is left uncompacted until restart' : 'it is tried again when it has grown'
     this.#options.logger.error({ err: error, count }, `a document could not be compacted; ${fate}`)
   }
 }

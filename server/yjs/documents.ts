@@ -1,14 +1,17 @@
-import { DefaultAwareness, Ranges } from '../../protocol/index.ts'
+import { DefaultAwareness, Ranges, type UpdateSummary } from '../../protocol/index.ts'
+import type { Limits } from '../limits.ts'
 import type { AppendCommand } from '../rules/append.ts'
 import type { CreateCommand } from '../rules/create.ts'
 import type { AppendOutcome, CreateOutcome } from '../rules/outcome.ts'
 import type { StreamState } from '../rules/state.ts'
 import type { Streams } from '../streams/streams.ts'
 import { type CausalGap, type Causality, firstGap } from './causality.ts'
+import { Claims } from './claims.ts'
 import type { Compactor } from './compactor.ts'
 import { type FramesProblem, readFrames } from './frames.ts'
 import { type DocumentName, documentOf, logStream } from './names.ts'
 import type { Presence } from './presence.ts'
+import { repetitionsIn, withoutRepetitions } from './repetition.ts'
 import type { Pointer, Snapshots } from './snapshots.ts'
 
 export interface DocumentsParts {
@@ -17,7 +20,7 @@ export interface DocumentsParts {
   readonly compactor: Compactor
   readonly causality: Causality
   readonly presence: Presence
-  readonly framesPerPost: number
+  readonly limits: Limits
 }
 
 /** Yjs documents over streams: a log of frames, the snapshots of its prefixes, and the presence of those who edit it. */
@@ -27,15 +30,16 @@ export class Documents {
   readonly presence: Presence
   readonly #compactor: Compactor
   readonly #causality: Causality
-  readonly #framesPerPost: number
+  readonly #limits: Limits
+  readonly #claims = new Claims()
 
-  constructor({ streams, snapshots, compactor, causality, presence, framesPerPost }: DocumentsParts) {
+  constructor({ streams, snapshots, compactor, causality, presence, limits }: DocumentsParts) {
     this.streams = streams
     this.snapshots = snapshots
     this.presence = presence
     this.#compactor = compactor
     this.#causality = causality
-    this.#framesPerPost = framesPerPost
+    this.#limits = limits
   }
 
   load(name: DocumentName): Promise<StreamState | undefined> {
@@ -47,12 +51,13 @@ export class Documents {
     name: DocumentName,
     command: CreateCommand,
   ): Promise<CreateOutcome | FramesProblem | CausalGap> {
-    const updates = readFrames(command.body, this.#framesPerPost)
+    const updates = readFrames(command.body, this.#limits)
     if ('kind' in updates) return updates
     const gap = firstGap(updates, new Ranges())
     // What is there already stays as it is, the body unread.
     if (gap && !(await this.load(name))) return gap
-    const outcome = await this.streams.create(logStream(name), command)
+    const body = gap ? command.body : withoutRepetitions(command.body, repetitionsIn(updates, new Ranges()))
+    const outcome = await this.streams.create(logStream(name), { ...command, body })
     if (outcome.kind === 'created' || outcome.kind === 'exists') {
       await this.presence.create(name, DefaultAwareness)
       this.#compactor.consider(name, outcome.state.tail)
@@ -65,19 +70,29 @@ export class Documents {
     name: DocumentName,
     command: AppendCommand,
   ): Promise<AppendOutcome | FramesProblem | CausalGap> {
-    const updates = readFrames(command.body, this.#framesPerPost)
+    const updates = readFrames(command.body, this.#limits)
     if ('kind' in updates) return updates
+    const clients = new Set(updates.flatMap(({ structs }) => structs.clients()))
+    return this.#claims.hold(logStream(name), clients, () => this.#append(name, command, updates))
+  }
+
+  async #append(
+    name: DocumentName,
+    command: AppendCommand,
+    updates: readonly UpdateSummary[],
+  ): Promise<AppendOutcome | CausalGap> {
     for (let anew = false; ; anew = true) {
       const judged = await this.#causality.judge(name, updates, anew)
       if (!judged) return { kind: 'missing' }
-      const outcome = await this.streams.append(logStream(name), command, judged.basis)
+      const body = withoutRepetitions(command.body, judged.repetitions)
+      const outcome = await this.streams.append(logStream(name), { ...command, body }, judged.basis)
       if (outcome.kind === 'moved') continue
       if (outcome.kind === 'unsound') {
         if (judged.gap) return judged.gap
         continue
       }
       if (outcome.kind === 'appended' || outcome.kind === 'accepted') {
-        this.#causality.appended(name, updates, outcome.state, command.body.length)
+        this.#causality.appended(name, updates, outcome.state, body.length)
         this.#compactor.consider(name, outcome.state.tail)
       }
       return outcome

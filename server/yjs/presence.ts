@@ -18,13 +18,6 @@ import type { Streams } from '../streams/streams.ts'
 import type { World } from '../world.ts'
 import { type DocumentName, presencePrefix, presenceStream } from './names.ts'
 
-/** YJS 11: an awareness stream nobody uses for an hour is gone. */
-const ttlSeconds = 3_600
-/** y-protocols: a client not heard of for this long is away. */
-const outdatedMs = 30_000
-/** Clients one stream remembers for joiners; more are still relayed. */
-const mostClients = 1_000
-
 interface Known extends AwarenessEntry {
   readonly heardAt: number
 }
@@ -60,6 +53,7 @@ export class Presence {
       const others = await this.streams.list(presencePrefix(name), undefined, most)
       if (others.length >= most) return 'full'
     }
+    const ttlSeconds = Math.ceil(this.#limits.awarenessIdleMs / 1_000)
     const config = { contentType: ContentType.binary, ttlSeconds }
     const outcome = await this.streams.create(stream, { config, body: new Uint8Array(), closed: false })
     return outcome.kind === 'created' ? 'created' : 'exists'
@@ -158,7 +152,7 @@ export class Presence {
         (entry.clock < before.clock || (entry.clock === before.clock && entry.state !== absentState))
       )
         continue
-      if (before || known.size < mostClients) known.set(entry.client, { ...entry, heardAt })
+      if (before || known.size < this.#limits.awarenessClients) known.set(entry.client, { ...entry, heardAt })
     }
   }
 
@@ -166,7 +160,7 @@ export class Presence {
   #heard(stream: string): readonly AwarenessEntry[] {
     const known = this.#known.get(stream)
     if (!known) return []
-    const since = this.#world.now() - outdatedMs
+    const since = this.#world.now() - this.#limits.awarenessOutdatedMs
     for (const [client, { heardAt }] of known) if (heardAt < since) known.delete(client)
     return [...known.values()]
   }

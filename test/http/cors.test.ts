@@ -135,6 +135,11 @@ describe('With *', () => {
     expect(exposed(answer)).toContain(Header.nextOffset)
     expect(allowed(await send('OPTIONS', s, preflight(other)))).toBe('*')
   })
+
+  test('an answer that a cache kept for one who has no origin serves everybody', async () => {
+    const answer = await openApp({ origins: ['*'] }).send('PUT', s)
+    expect([allowed(answer), exposed(answer).includes(Header.nextOffset)]).toEqual(['*', true])
+  })
 })
 
 describe('Without origins', () => {

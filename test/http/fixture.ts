@@ -6,6 +6,8 @@ import { assemble } from '../../server/assemble.ts'
 import { defaultLimits, type Limits } from '../../server/limits.ts'
 import { openMemoryStore } from '../../server/store/memory.ts'
 import type { Store } from '../../server/store/store.ts'
+import type { Network } from '../../server/subscriptions/network.ts'
+import { type SubscriptionOptions, settleSubscriptions } from '../../server/subscriptions/settings.ts'
 import { compact } from '../../server/yjs/compact.ts'
 import type { Offload } from '../../server/yjs/offload.ts'
 import { FakeWorld } from '../streams/world.ts'
@@ -21,6 +23,11 @@ export interface Opening {
   readonly compactBytes?: number
   readonly graceMs?: number
   readonly offload?: Offload
+  readonly subscriptions?: SubscriptionOptions
+  /** Where webhooks are sent. */
+  readonly network?: Network
+  readonly authorize?: AppParts['authorize']
+  readonly trustProxy?: number
   readonly site?: AppParts['site']
 }
 
@@ -47,7 +54,7 @@ export const openApp = (opening: Opening = {}) => {
   const limits: Limits = { ...defaultLimits, ...opening.limits }
   const logged: Record<string, unknown>[] = []
   const logger = pino({ level: 'debug' }, { write: line => void logged.push(JSON.parse(line)) })
-  const { streams, snapshots, compactor, presence, documents } = assemble({
+  const { streams, snapshots, compactor, presence, documents, subscriptions } = assemble({
     store,
     presenceStore: opening.presenceStore ?? openMemoryStore({ firstGeneration: world.now() }),
     world,
@@ -56,15 +63,20 @@ export const openApp = (opening: Opening = {}) => {
     offload: opening.offload ?? inlineOffload,
     compactBytes: opening.compactBytes ?? 1 << 20,
     graceMs: opening.graceMs ?? 10_000,
+    subscriptions: opening.subscriptions && settleSubscriptions(opening.subscriptions),
+    network: opening.network,
   })
   const app = createApp({
     streams,
     documents,
+    subscriptions,
     limits,
     world,
     logger,
     origins: opening.origins ?? [],
     ready: opening.ready ?? (() => true),
+    authorize: opening.authorize,
+    trustProxy: opening.trustProxy,
     site: opening.site,
   })
 
@@ -84,7 +96,8 @@ export const openApp = (opening: Opening = {}) => {
     if (response.status >= 400) await checkError(response.clone(), method)
     return response
   }
-  return { app, world, store, streams, snapshots, compactor, presence, documents, limits, logged, send }
+  const parts = { streams, snapshots, compactor, presence, documents, subscriptions }
+  return { app, world, store, ...parts, limits, logged, send }
 }
 export type App = ReturnType<typeof openApp>
 

@@ -296,8 +296,15 @@ describe('Caching', () => {
     expect(tagOf(await poll(offset))).toBe(tagOf(await timeOver))
     const begun = await poll(start)
     expect([cachingOf(begun), tagOf(begun) !== '']).toEqual(['no-cache', true])
-    const empty = poll(nextOf(fresh))
+  })
+
+  test('of a wait that ended without bytes, one at a token is for those who shared it, and no other is kept', async () => {
+    const { get, world } = await opened('')
+    const offset = nextOf(await get({}))
+    const waits = [offset, start, tail].map(from => get({ [Query.offset]: from, [Query.live]: Live.longPoll }))
     await world.turn(30_000)
-    expect([(await empty).status, cachingOf(await empty)]).toEqual([204, 'no-store'])
+    const answers = await Promise.all(waits)
+    expect(answers.map(answer => answer.status)).toEqual([204, 204, 204])
+    expect(answers.map(cachingOf)).toEqual(['public, max-age=0, s-maxage=2', 'no-store', 'no-store'])
   })
 })

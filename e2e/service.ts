@@ -15,7 +15,7 @@ export class Service {
   #child: ChildProcess | undefined
 
   private constructor(port: number, data: string, args: readonly string[]) {
-    this.url = `http://127.0.0.1:${port}`
+    this.url = `${args.includes('--tls-cert') ? 'https' : 'http'}://127.0.0.1:${port}`
     this.#data = data
     this.#args = [script, '--port', String(port), '--data', data, ...args]
   }

@@ -39,12 +39,20 @@ export class Window {
   }
 
   static async open(browser: Browser, address: string, person: string): Promise<Window> {
-    const context = await browser.newContext({ viewport: { width: 1100, height: 760 } })
+    return Window.openIn(
+      await browser.newContext({ viewport: { width: 1100, height: 760 } }),
+      address,
+      person,
+    )
+  }
+
+  /** Another tab of a profile, which shares storage and connections with the others. Its person keeps their name if none is given. */
+  static async openIn(context: BrowserContext, address: string, person?: string): Promise<Window> {
     const page = await context.newPage()
     const window = new Window(context, page)
     await page.goto(address)
     await window.says('saved')
-    await window.rename(person)
+    if (person !== undefined) await window.rename(person)
     return window
   }
 
@@ -104,6 +112,7 @@ export class Window {
     if (folder) await this.page.screenshot({ path: `${folder}/${name}.png` })
   }
 
+  /** Closes the profile. */
   close(): Promise<void> {
     return this.#context.close()
   }

@@ -4,8 +4,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import * as Y from 'yjs'
 import { ContentType, DefaultPort, encodeFrames, Live, Path, Query, Sentinel } from '../../protocol/index.ts'
-import { createCommand, type ServeSettings } from '../../server/command.ts'
-import { defaultLimits } from '../../server/limits.ts'
+import { defaultLimits, flagOf, limitNames } from '../../server/limits.ts'
 import { openRoot, openTable } from '../../server/store/lmdb-environment.ts'
 import { sealNumber } from '../../server/store/lmdb-layout.ts'
 import { command, type Ended, folder, type Program, root, type Setting, serve } from './launch.ts'
@@ -47,11 +46,7 @@ describe('help', () => {
     'compact-bytes': '1048576',
     'log-level': '"info"',
   }
-  /** Limits that are not an operator's to set: they follow from the protocol or from one another. */
-  const fixed = new Set(['nameBytes', 'awarenessBodyBytes', 'awarenessPerDocument', 'producerIdleMs'])
-  const limits = Object.entries(defaultLimits)
-    .filter(([name]) => !fixed.has(name))
-    .map(([name, value]) => [name.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`), `${value}`])
+  const limits = limitNames.map(name => [flagOf(name), `${defaultLimits[name]}`])
 
   test.each([[['--help']], [['serve', '--help']], [['help', 'serve']]])(
     '%j lists every option with its default and its environment variable',
@@ -72,18 +67,6 @@ describe('help', () => {
   test('--version says the version of the package', async () => {
     const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as { version: string }
     expect(await run(['--version'])).toMatchObject({ code: 0, out: `${version}\n`, err: '' })
-  })
-
-  test('every limit flag sets the limit of its name', async () => {
-    const settled: ServeSettings[] = []
-    const args = limits.flatMap(([flag], index) => [`--${flag}`, `${1_000 + index}`])
-    await createCommand('0', async settings => void settled.push(settings)).parseAsync(['serve', ...args], {
-      from: 'user',
-    })
-    const expected = Object.entries(defaultLimits)
-      .filter(([name]) => !fixed.has(name))
-      .map(([name], index) => [name, 1_000 + index])
-    expect(settled[0]?.limits).toEqual({ ...defaultLimits, ...Object.fromEntries(expected) })
   })
 })
 

@@ -1,0 +1,3 @@
+import { yjsConformance } from './yjs/own-server.ts'
+
+yjsConformance('memory')

@@ -32,11 +32,23 @@ const rooms: readonly Room[] = [
     packages: ['yjs', 'pino', 'node:worker_threads'],
   },
   {
+    place: 'server/subscriptions/',
+    imports: ['protocol/', 'server/rules/', 'server/streams/', 'server/limits.ts', 'server/world.ts'],
+    packages: ['pino', 'ipaddr.js', 'node:'],
+  },
+  {
+    place: 'server/access/',
+    imports: ['protocol/', 'server/subscriptions/glob.ts', 'server/limits.ts', 'server/world.ts'],
+    packages: ['pino', 'jose', 'lru-cache', 'ipaddr.js', 'node:'],
+  },
+  {
     place: 'server/http/',
     imports: [
       'protocol/',
+      'server/access/',
       'server/rules/',
       'server/streams/',
+      'server/subscriptions/',
       'server/yjs/',
       'server/store/failure.ts',
       'server/limits.ts',

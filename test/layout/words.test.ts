@@ -4,6 +4,8 @@ import { expect, test } from 'vitest'
 import {
   ContentType,
   Control,
+  ControlPath,
+  Delivery,
   ErrorCode,
   Header,
   Live,
@@ -20,7 +22,8 @@ const outside = [...product, ...all.filter(({ path }) => path.startsWith('demo/'
   ({ path }) => !path.startsWith('protocol/'),
 )
 
-/** Spelled this way they can only be meant as the wire's. Header names compare without case. */
+/** Spelled this way they can only be meant as the wire's. Header names compare without case, codes with it. */
+const codes = new Set<string>(Object.values(ErrorCode))
 const unmistakable = new Set(
   [
     ...Object.values(Header),
@@ -28,10 +31,11 @@ const unmistakable = new Set(
     Control.cursor,
     Control.closed,
     ...Object.values(ContentType),
-    ...Object.values(ErrorCode),
     Path.streams,
     Path.yjs,
     Live.longPoll,
+    ControlPath.keys,
+    Delivery.pullWake,
     Sentinel.start,
     Query.awareness,
   ].map(word => word.toLowerCase()),
@@ -51,7 +55,7 @@ const wirePart = /[?&](offset|live|cursor|awareness)=|_snapshot|^(event|data): ?
 
 const spellings = ({ path, texts }: Source): string[] =>
   texts
-    .filter(({ value }) => unmistakable.has(value.toLowerCase()) || wirePart.test(value))
+    .filter(({ value }) => unmistakable.has(value.toLowerCase()) || codes.has(value) || wirePart.test(value))
     .map(({ value, line }) => `${path}:${line} spells ${JSON.stringify(value)}`)
 
 test('[L4] a protocol name is spelled in protocol/ and nowhere else', () => {
@@ -86,6 +90,7 @@ test('[L6] every header of the specification has its name', () => {
     'Producer-Seq',
     'Producer-Expected-Seq',
     'Producer-Received-Seq',
+    'Webhook-Signature',
   ]
   expect(Object.values(Header).toSorted()).toEqual(specified.toSorted())
 })

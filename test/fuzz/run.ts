@@ -1,0 +1,251 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type Calm, Canary } from './canary.ts'
+import { Choices } from './choices.ts'
+import type { Family } from './families.ts'
+import { Finding } from './finding.ts'
+import { type Lives, readLives } from './lives.ts'
+import { type Failure, familyOf, Session } from './session.ts'
+import { alone, shrink } from './shrink.ts'
+import { scriptOf } from './subject.ts'
+import { YjsReader } from './yjs-reader.ts'
+
+export interface Plan {
+  readonly seed: number
+  /** It ends when this time is over, or when so many executions were made. */
+  readonly seconds: number
+  readonly executions: number
+  /** The index of the first execution. */
+  readonly at: number
+  /** One family alone; the indices of others are passed over. */
+  readonly only?: Family | undefined
+  /** Another built server than this checkout's. */
+  readonly main?: string | undefined
+}
+
+/** One kind of failure: how often, where first, and the plainest execution that shows it. */
+export interface Found extends Failure {
+  readonly indices: readonly number[]
+  /** Whether it happened again with nothing beside it. */
+  readonly again: boolean
+}
+
+export interface Span {
+  readonly warm: number
+  readonly end: number
+}
+
+export interface Report {
+  readonly seed: number
+  readonly executions: number
+  readonly seconds: number
+  readonly answered: Readonly<Record<string, number>>
+  readonly byFamily: Readonly<Partial<Record<Family, number>>>
+  readonly slowestMs: number
+  readonly stallMs: number
+  readonly calm: Calm
+  readonly heapBytes: Span
+  readonly ownBytes: Span
+  readonly found: readonly Found[]
+}
+
+const lanes = 6
+/** Of the time: until then caches fill and the compiler compiles. */
+const warmUp = 0.4
+const answerMs = 15_000
+/** How much more there may be in the end than after warming up: collections and pages come and go. */
+const mostGrowth = { heapBytes: 24 << 20, ownBytes: 96 << 20 } as const
+const mostSlowMs = 5_000
+const shrinkMs = 30_000
+
+/** Fuzzes one server for a while and says what came of it. */
+export const fuzz = async (plan: Plan): Promise<Report> => {
+  const folder = await mkdtemp(join(tmpdir(), 'fuzz-reader-'))
+  const reader = new YjsReader(await scriptOf('yjs-thread', folder))
+  try {
+    return await new Run(plan, reader, await readLives()).report()
+  } finally {
+    await reader.close()
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+class Run {
+  readonly #plan: Plan
+  readonly #reader: YjsReader
+  readonly #lives: Lives
+  readonly #under = new Set<number>()
+  readonly #failures = new Map<string, { failure: Failure; indices: number[] }>()
+  readonly #byFamily: Partial<Record<Family, number>> = {}
+  #made = 0
+  #next = 0
+  #stopped = false
+
+  constructor(plan: Plan, reader: YjsReader, lives: Lives) {
+    this.#plan = plan
+    this.#reader = reader
+    this.#lives = lives
+    this.#next = plan.at
+  }
+
+  async report(): Promise<Report> {
+    const { seed, seconds } = this.#plan
+    const session = await this.#open()
+    const { subject, tally } = session
+    const canary = new Canary(subject.port)
+    const began = performance.now()
+    const deadline = Date.now() + seconds * 1000
+    canary.disturbed().catch(error => this.#disturbed(error))
+    void subject.ended.then(() => {
+      this.#stopped = true
+    })
+    let warm: Weight | undefined
+    const warming = this.#after(warmUp * seconds * 1000, async () => {
+      warm = await weigh(session)
+    })
+    await Promise.all(Array.from({ length: lanes }, () => this.#lane(session, deadline)))
+    const lasted = (performance.now() - began) / 1000
+    warming.cancel()
+    const calm = await this.#attempt(() => canary.end(), { delivered: 0, slowestMs: 0 })
+    session.rest()
+    warm ??= subject.isOver ? undefined : await weigh(session)
+    const end = await this.#attempt(() => settled(session), undefined)
+    await session.close()
+    for (const complaint of subject.complaints) this.#failed(new Finding('Z10', complaint))
+    const heapBytes = { warm: warm?.heapBytes ?? 0, end: end?.heapBytes ?? 0 }
+    const ownBytes = { warm: warm?.ownBytes ?? 0, end: end?.ownBytes ?? 0 }
+    this.#check({ heapBytes, ownBytes, slowestMs: Math.max(calm.slowestMs, tally.slowestMs) })
+    return {
+      seed,
+      executions: this.#made,
+      seconds: lasted,
+      answered: tally.answered,
+      byFamily: this.#byFamily,
+      slowestMs: tally.slowestMs,
+      stallMs: Math.max(warm?.stallMs ?? 0, end?.stallMs ?? 0),
+      calm,
+      heapBytes,
+      ownBytes,
+      found: await this.#shrunken(),
+    }
+  }
+
+  #open(): Promise<Session> {
+    return Session.open(this.#reader, this.#lives, this.#plan.main)
+  }
+
+  async #lane(session: Session, deadline: number): Promise<void> {
+    const { seed, at, executions, only } = this.#plan
+    while (!this.#stopped && Date.now() < deadline && this.#made < executions) {
+      const index = this.#next++
+      const family = familyOf(Choices.drawn(seed, index))
+      if (only !== undefined && family !== only) {
+        if (index > at + 1000 * executions) return
+        continue
+      }
+      this.#made++
+      this.#byFamily[family] = (this.#byFamily[family] ?? 0) + 1
+      this.#under.add(index)
+      const failure = await session.execute(Choices.drawn(seed, index), `${index}`)
+      this.#under.delete(index)
+      if (failure) this.#add(failure, index)
+    }
+  }
+
+  #add(failure: Failure, index: number): void {
+    const { signature } = failure.finding
+    const known = this.#failures.get(signature)
+    if (known) known.indices.push(index)
+    else this.#failures.set(signature, { failure, indices: [index] })
+  }
+
+  /** Something went wrong that no single execution saw: it may be the doing of any that was under way. */
+  #failed(finding: Finding): void {
+    if (this.#failures.has(finding.signature)) return
+    const failure: Failure = { finding, family: 'updates', choices: [], lines: [] }
+    this.#failures.set(finding.signature, { failure, indices: [...this.#under] })
+  }
+
+  #disturbed(error: unknown): void {
+    this.#stopped = true
+    this.#failed(error instanceof Finding ? error : new Finding('Z11', String(error)))
+  }
+
+  async #attempt<T>(work: () => Promise<T>, otherwise: T): Promise<T> {
+    try {
+      return await work()
+    } catch (error) {
+      this.#disturbed(error)
+      return otherwise
+    }
+  }
+
+  #check({ heapBytes, ownBytes, slowestMs }: { heapBytes: Span; ownBytes: Span; slowestMs: number }): void {
+    for (const [what, span, most] of [
+      ['heap', heapBytes, mostGrowth.heapBytes],
+      ['own memory', ownBytes, mostGrowth.ownBytes],
+    ] as const) {
+      if (span.end - span.warm > most) {
+        this.#failed(new Finding('Z12', `the ${what} grew from ${span.warm} to ${span.end} bytes`))
+      }
+    }
+    if (slowestMs > mostSlowMs) this.#failed(new Finding('Z11', `an answer took ${Math.round(slowestMs)} ms`))
+  }
+
+  #after(ms: number, work: () => Promise<void>): { cancel(): void } {
+    const timer = setTimeout(() => void work().catch(error => this.#disturbed(error)), ms)
+    return { cancel: () => clearTimeout(timer) }
+  }
+
+  /** Each kind of failure with the plainest execution for it, on a server of its own. */
+  async #shrunken(): Promise<Found[]> {
+    if (this.#failures.size === 0) return []
+    let session = await this.#open()
+    const usable = async (): Promise<Session> => {
+      if (!session.subject.isOver) return session
+      await session.close()
+      session = await this.#open()
+      return session
+    }
+    const found: Found[] = []
+    for (const { failure, indices } of this.#failures.values()) {
+      let again: Failure | undefined
+      for (const index of indices.slice(0, 2 * lanes)) {
+        again = await alone(await usable(), Choices.drawn(this.#plan.seed, index))
+        if (again?.finding.rule === failure.finding.rule) break
+        again = undefined
+      }
+      found.push({ ...(again ? await shrink(again, usable, shrinkMs) : failure), indices, again: again !== undefined })
+    }
+    await session.close()
+    return found
+  }
+}
+
+interface Weight {
+  readonly heapBytes: number
+  readonly ownBytes: number
+  readonly stallMs: number
+  readonly sockets: number
+}
+
+const weigh = async ({ subject }: Session): Promise<Weight> => {
+  const { heapBytes, bufferBytes, rssBytes, stallMs, sockets } = await subject.measure(answerMs)
+  return { heapBytes: heapBytes + bufferBytes, ownBytes: (await subject.residentBytes()) ?? rssBytes, stallMs, sockets }
+}
+
+/** What is left when every client has gone. @throws Finding Z12 when the server does not notice that they have */
+const settled = async (session: Session): Promise<Weight> => {
+  const deadline = Date.now() + answerMs
+  let stallMs = 0
+  for (;;) {
+    const weight = await weigh(session)
+    stallMs = Math.max(stallMs, weight.stallMs)
+    if (weight.sockets === 0) return { ...weight, stallMs }
+    if (Date.now() > deadline) throw new Finding('Z12', `${weight.sockets} connections are open whose clients are gone`)
+    await new Promise(resolve => {
+      setTimeout(resolve, 100)
+    })
+  }
+}

@@ -11,12 +11,22 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/conformance/**', 'test/process/**'],
+          exclude: ['test/conformance/**', 'test/interop/**', 'test/process/**'],
+          testTimeout: 30_000,
         },
       },
       {
         ...resolve,
         test: { name: 'conformance', include: ['test/conformance/*.test.ts'], testTimeout: 30_000 },
+      },
+      {
+        ...resolve,
+        test: {
+          name: 'interop',
+          include: ['test/interop/*.test.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
       },
       { ...resolve, test: { name: 'process', include: ['test/process/*.test.ts'], testTimeout: 120_000 } },
       {

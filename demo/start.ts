@@ -1,10 +1,13 @@
 import { fileURLToPath } from 'node:url'
 import { Command, InvalidArgumentError, Option } from 'commander'
-import { type Server, type ServerOptions, startServer } from 'durable-streams-yjs/server'
+import { readCertificate, type Server, type ServerOptions, startServer } from 'durable-streams-yjs/server'
 import { pino } from 'pino'
 import { createSite } from './site.ts'
 
-type Settings = Required<Pick<ServerOptions, 'port' | 'host' | 'store' | 'data' | 'compactBytes'>>
+type Settings = Required<Pick<ServerOptions, 'port' | 'host' | 'store' | 'data' | 'compactBytes'>> & {
+  readonly tlsCert?: string
+  readonly tlsKey?: string
+}
 
 const wholeUpTo =
   (most: number, least: number) =>
@@ -30,7 +33,7 @@ const sentence = (error: unknown): string => {
   return error.message
 }
 
-const start = async (settings: Settings): Promise<void> => {
+const start = async ({ tlsCert, tlsKey, ...settings }: Settings): Promise<void> => {
   // Written synchronously: the other way waits for ever, on exit, for an output that nobody reads any more.
   const log = pino.destination({ fd: 1, sync: true })
   log.on('error', () => undefined)
@@ -38,7 +41,8 @@ const start = async (settings: Settings): Promise<void> => {
   const site = createSite(fileURLToPath(new URL('../site', import.meta.url)))
   let server: Server
   try {
-    server = await startServer({ ...settings, logger, site })
+    const tls = await readCertificate({ cert: tlsCert, key: tlsKey })
+    server = await startServer({ ...settings, tls, logger, site })
   } catch (error) {
     process.stderr.write(`${sentence(error)}\n`)
     process.exitCode = 1
@@ -77,5 +81,7 @@ await new Command('npm start --')
       .default(1 << 20)
       .argParser(wholeUpTo(Number.MAX_SAFE_INTEGER, 1)),
   )
+  .addOption(new Option('--tls-cert <file>', 'serve HTTPS with HTTP/2: a certificate in PEM form'))
+  .addOption(new Option('--tls-key <file>', 'the private key of that certificate'))
   .action(start)
   .parseAsync()

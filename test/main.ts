@@ -81,7 +81,7 @@ const main = async (filters: readonly string[]): Promise<void> => {
     return found.kind === 'found'
   })
   if (built) {
-    await vitest(['--project=unit', '--project=conformance', ...filters])
+    await vitest(['--project=unit', '--project=conformance', '--project=interop', ...filters])
     // One file at a time: these start processes from dist/, and one of them builds it anew.
     await vitest(['--project=process', '--project=e2e', '--no-file-parallelism', ...filters])
   }

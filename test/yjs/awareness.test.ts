@@ -49,6 +49,20 @@ describe('An awareness stream', () => {
     expect([answer.status, (await answer.arrayBuffer()).byteLength]).toEqual([200, 0])
   })
 
+  test('is kept by no cache, whatever of it is asked for and however', async () => {
+    const { app, send } = await withDocument()
+    const first = nextOf(await speak(app, bytes))
+    await speak(app, bytes)
+    for (const offset of [Sentinel.start, Sentinel.tail, Sentinel.snapshot, first]) {
+      const answer = await send('GET', aware(DefaultAwareness, { [Query.offset]: offset }))
+      expect([answer.status, answer.headers.get('Cache-Control')]).toEqual([200, 'no-store'])
+    }
+    for (const offset of [Sentinel.start, first]) {
+      const answer = await send('GET', aware(DefaultAwareness, live(Live.longPoll, offset)))
+      expect([answer.status, answer.headers.get('Cache-Control')]).toEqual([200, 'no-store'])
+    }
+  })
+
   test('asked for as whatever the server picks is an event stream', async () => {
     const { send } = await withDocument()
     const answer = await send('GET', aware(DefaultAwareness, live(Live.serverPicks)))
@@ -140,6 +154,7 @@ describe('An awareness stream', () => {
 
   test('[row 68] that nobody made, or that expired, is 404 to who reads or deletes it', async () => {
     const { send, world } = await withDocument()
+    await send('PUT', aware('made'))
     for (const method of ['GET', 'DELETE'] as const) {
       const answer = await send(method, aware('unknown'))
       expect([answer.status, await codeOf(answer)]).toEqual([404, ErrorCode.streamNotFound])
@@ -148,7 +163,21 @@ describe('An awareness stream', () => {
       expect((await send('GET', aware('unknown', live(mode)))).status).toBe(404)
     }
     world.time += hour
-    expect((await send('GET', aware())).status).toBe(404)
+    expect((await send('GET', aware('made'))).status).toBe(404)
+  })
+
+  test('[row 68] of every document is there to who reads it, also after a restart or an hour, and none other', async () => {
+    const { app, send, store, world } = await withDocument()
+    world.time += hour
+    expect((await send('DELETE', aware())).status).toBe(404)
+    expect((await send('GET', aware())).status).toBe(200)
+    const restarted = openApp({ store, world })
+    for (const offset of [Sentinel.tail, Sentinel.start]) {
+      expect((await restarted.send('GET', aware(DefaultAwareness, { [Query.offset]: offset }))).status).toBe(200)
+    }
+    expect((await restarted.send('GET', aware('other'))).status).toBe(404)
+    await app.send('DELETE', d)
+    expect((await openApp({ store, world }).send('GET', aware())).status).toBe(404)
   })
 
   test('lives an hour past its last use, reading and waiting included', async () => {

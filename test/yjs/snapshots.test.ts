@@ -82,7 +82,7 @@ describe('A snapshot', () => {
     const app = await compacted()
     const location = locationOf(await discover(app))
     const answer = await app.send('GET', location)
-    expect(answer.headers.get('Cache-Control')).toBe('public, max-age=31536000, immutable')
+    expect(answer.headers.get('Cache-Control')).toBe('public, max-age=31536000, s-maxage=300, immutable')
     const tag = answer.headers.get('ETag') ?? ''
     const again = await app.send('GET', location, { headers: { 'If-None-Match': tag } })
     expect([again.status, await again.text(), nextOf(again)]).toEqual([304, '', app.tail])

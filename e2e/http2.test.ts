@@ -53,4 +53,4 @@ test('over HTTP/2 eight tabs of one profile are live at once and edit together',
     expect(tab.errors).toEqual([])
   }
   await context.close()
-})
+}, 120_000)

@@ -49,7 +49,7 @@ const read = async (file: string): Promise<Uint8Array> => {
 /** When it ends: milliseconds since 1970. */
 export const validUntil = ({ cert }: Certificate): number => Date.parse(new X509Certificate(cert).validTo)
 
-const defaultNames = { cert: 'The certificate', key: 'The private key' }
+const defaultNames = { cert: 'the certificate', key: 'the private key' }
 
 /**
  * What a TLS server is told of a certificate.

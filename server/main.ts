@@ -1,9 +1,9 @@
 #!/usr/bin/env node
 import { readFile } from 'node:fs/promises'
 import { type Logger, pino } from 'pino'
-import { type Certificate, readCertificate } from './certificate.ts'
 import { createCommand, type ServeSettings } from './command.ts'
 import { openJwt } from './jwt-flags.ts'
+import { type Certificate, readCertificate } from './listen/certificate.ts'
 import { type Server, startServer } from './server.ts'
 import { logCertificate, renewOnSignal } from './tls-flags.ts'
 

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import { type Certificate, type CertificateFiles, readCertificate, validUntil } from './certificate.ts'
+import { type Certificate, type CertificateFiles, readCertificate, validUntil } from './listen/certificate.ts'
 import type { Server } from './server.ts'
 import { realWorld } from './world.ts'
 

@@ -1,5 +1,5 @@
 import { generate } from 'selfsigned'
-import type { Certificate } from '../server/certificate.ts'
+import type { Certificate } from '../server/listen/certificate.ts'
 
 /** A certificate of nobody's, for this machine, and its key. @param name whom it is made out to */
 export const makeCertificate = async (

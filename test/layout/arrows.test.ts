@@ -57,6 +57,18 @@ const rooms: readonly Room[] = [
     packages: ['hono', '@hono/node-server', 'pino'],
   },
   {
+    place: 'server/listen/',
+    imports: [
+      'protocol/',
+      'server/http/answer.ts',
+      'server/http/exchange.ts',
+      'server/limits.ts',
+      'server/repeat.ts',
+      'server/world.ts',
+    ],
+    packages: ['@hono/node-server', 'node:'],
+  },
+  {
     place: 'server/',
     imports: ['protocol/'],
     packages: ['hono', '@hono/node-server', 'pino', 'commander', 'node:'],

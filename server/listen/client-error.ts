@@ -1,9 +1,9 @@
 import type { IncomingMessage, RequestListener, Server, ServerOptions, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { ContentType, ErrorCode } from '../protocol/index.ts'
-import { securityHeaders } from './http/answer.ts'
-import type { Limits } from './limits.ts'
-import type { World } from './world.ts'
+import { ContentType, ErrorCode } from '../../protocol/index.ts'
+import { securityHeaders } from '../http/answer.ts'
+import type { Limits } from '../limits.ts'
+import type { World } from '../world.ts'
 
 /** What Node's HTTP/1 server is told of the limits. It looks at its connections as often as `connectionsCheckingInterval`. */
 export const connectionBounds = ({ headersMs, requestMs, keepAliveMs, headerBytes }: Limits) =>

@@ -2,14 +2,14 @@ import { Server as HttpServer, type RequestListener } from 'node:http'
 import { Server as HttpsServer } from 'node:https'
 import type { Socket } from 'node:net'
 import { getRequestListener } from '@hono/node-server'
+import type { Limits } from '../limits.ts'
+import { repeat } from '../repeat.ts'
+import type { World } from '../world.ts'
 import { type Certificate, CertificateError, contextOf } from './certificate.ts'
 import { answerClientErrors, connectionBounds, refuseUnreadable } from './client-error.ts'
 import { Http2 } from './http2.ts'
 import { inTurn } from './in-turn.ts'
-import type { Limits } from './limits.ts'
-import { repeat } from './repeat.ts'
 import { dropUntaken } from './untaken.ts'
-import type { World } from './world.ts'
 
 type Fetch = Parameters<typeof getRequestListener>[0]
 type Respond = ReturnType<typeof getRequestListener>

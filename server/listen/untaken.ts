@@ -1,7 +1,7 @@
 import type { getRequestListener } from '@hono/node-server'
-import { dropAnswer, outletOf } from './http/exchange.ts'
-import type { Limits } from './limits.ts'
-import type { World } from './world.ts'
+import { dropAnswer, outletOf } from '../http/exchange.ts'
+import type { Limits } from '../limits.ts'
+import type { World } from '../world.ts'
 
 type Respond = ReturnType<typeof getRequestListener>
 

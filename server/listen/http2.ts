@@ -8,8 +8,8 @@ import {
   type ServerHttp2Stream,
 } from 'node:http2'
 import type { Duplex } from 'node:stream'
-import type { Limits } from './limits.ts'
-import type { World } from './world.ts'
+import type { Limits } from '../limits.ts'
+import type { World } from '../world.ts'
 
 type Respond = (request: Http2ServerRequest, response: Http2ServerResponse) => unknown
 type Bounds = Pick<

@@ -87,6 +87,10 @@ export type LinkType = (typeof LinkType)[keyof typeof LinkType]
 export const SubscriptionStatus = { active: 'active', failed: 'failed' } as const
 export type SubscriptionStatus = (typeof SubscriptionStatus)[keyof typeof SubscriptionStatus]
 
+/** YJS 5.11: the last segment of the stream that tells of a document's snapshots, and what subscribers of it ask for. */
+export const IndexSegment = '.index'
+export const SnapshotEvent = 'snapshot.available'
+
 /** YJS 5.5: the awareness stream that every document has. */
 export const DefaultAwareness = 'default'
 

@@ -11,7 +11,9 @@ import { documentRoutes } from './http/documents-routes.ts'
 import { onError } from './http/errors.ts'
 import { type AppEnv, targetOf } from './http/exchange.ts'
 import { checkHead } from './http/head.ts'
+import { keepIndexes } from './http/index-stream.ts'
 import { requestLog } from './http/request-log.ts'
+import { snapshotSubscriptions } from './http/snapshot-subscription.ts'
 import { streamRoutes } from './http/streams-routes.ts'
 import { subscriptionControl } from './http/subscription-routes.ts'
 import { routeOf } from './http/target.ts'
@@ -65,6 +67,8 @@ export const createApp = ({
     .use('/v1/*', (c, next) => (ready() ? next() : Promise.resolve(refuse(c, stopping))))
     .use('/v1/*', admit({ guard, allowances, limits, world, trustProxy }))
     .use(`${Path.streams}*`, subscriptionControl(subscriptions, limits))
+    .use(`${Path.streams}*`, keepIndexes(limits))
+    .use(`${Path.yjs}*`, snapshotSubscriptions(subscriptions, limits))
     .route(Path.streams, streamRoutes({ streams, limits, world }))
     .route(Path.yjs, documentRoutes({ documents, limits, world }))
     .notFound(c => (site ? site(c.req.raw) : refuse(c, nothing)))

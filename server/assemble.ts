@@ -11,6 +11,7 @@ import { Compactor } from './yjs/compactor.ts'
 import { Documents } from './yjs/documents.ts'
 import type { Offload } from './yjs/offload.ts'
 import { Presence } from './yjs/presence.ts'
+import { IndexedSnapshots } from './yjs/snapshot-index.ts'
 import { Snapshots } from './yjs/snapshots.ts'
 
 export interface Ingredients {
@@ -42,7 +43,9 @@ export const assemble = (ingredients: Ingredients) => {
   const streams = new Streams({ store, world, readBytes, onExpired, onAppended })
   const { subscriptions: settings, network = realNetwork } = ingredients
   const subscriptions = settings && new Subscriptions({ streams, world, logger, limits, network, settings })
-  const snapshots = new Snapshots(streams)
+  // Who has no subscriptions pays for no index.
+  const indexed = settings && new IndexedSnapshots(streams, logger)
+  const snapshots = indexed ?? new Snapshots(streams)
   const compactor = new Compactor({
     streams,
     snapshots,
@@ -56,6 +59,8 @@ export const assemble = (ingredients: Ingredients) => {
   const presence = new Presence(new Streams({ store: presenceStore, world, readBytes }), limits, world)
   const causality = new Causality({ streams, snapshots, clients })
   const documents = new Documents({ streams, snapshots, compactor, causality, presence, limits })
-  return { streams, snapshots, compactor, presence, documents, subscriptions }
+  /** What the last process left to be done, before there are requests. Never rejects. */
+  const recover = async () => indexed?.recover()
+  return { streams, snapshots, compactor, presence, documents, subscriptions, recover }
 }
 export type Parts = ReturnType<typeof assemble>

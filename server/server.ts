@@ -4,9 +4,9 @@ import { connectionCounter } from './access/connections.ts'
 import type { Authorize } from './access/question.ts'
 import { createApp } from './app.ts'
 import { assemble, type Parts } from './assemble.ts'
-import type { Certificate } from './certificate.ts'
 import { type Limits, settleLimits } from './limits.ts'
-import { Listener } from './listener.ts'
+import { type Certificate, contextOf } from './listen/certificate.ts'
+import { Listener } from './listen/listener.ts'
 import { repeat } from './repeat.ts'
 import { openLmdbStore } from './store/lmdb.ts'
 import { openMemoryStore } from './store/memory.ts'
@@ -65,12 +65,13 @@ const sweepLimit = 1_000
 /**
  * Starts a Durable Streams server with Yjs documents.
  * @throws StoreFailure when the data directory cannot be opened; Error with `code` EADDRINUSE when the port is taken;
- * RangeError when a limit cannot be what it was set to
+ * RangeError when a limit cannot be what it was set to; CertificateError when the certificate cannot be used
  */
 export const startServer = async (options: ServerOptions = {}): Promise<Server> => {
   const world = options.world ?? realWorld
   const logger = options.logger ?? pino({ level: 'silent' })
   const limits = settleLimits(options.limits)
+  if (options.tls) contextOf(options.tls)
   const { trustProxy = 0 } = options
   const subscriptions = options.subscriptions && settleSubscriptions(options.subscriptions)
   const store = await openStore(options, world, limits.storeBytes)
@@ -92,6 +93,7 @@ export const startServer = async (options: ServerOptions = {}): Promise<Server> 
       }),
     subscriptions,
   })
+  await parts.recover()
   let ready = true
   const app = createApp({
     ...parts,

@@ -1,9 +1,11 @@
 import { Header, Path, Query, SubscriptionAction } from '../../protocol/index.ts'
 import type { AccessQuestion, Action } from '../access/question.ts'
 import type { Limits } from '../limits.ts'
+import { documentOfIndex } from '../yjs/names.ts'
 import { checkAwarenessName, documentName } from './document-target.ts'
 import { type Exchange, rawTarget } from './exchange.ts'
 import { sourceName } from './fork.ts'
+import { snapshotControl } from './snapshot-subscription-target.ts'
 import { type ControlTarget, controlTarget } from './subscription-target.ts'
 import { pathOf, segmentsOf, streamName } from './target.ts'
 
@@ -46,6 +48,11 @@ export const askedBy = (c: Exchange, limits: Limits): readonly Asked[] => {
     const source = method === 'PUT' ? c.req.header(Header.forkedFrom) : undefined
     return source === undefined ? [asked] : [asked, readOf(source, limits)]
   }
+  const snapshots = snapshotControl(target, limits)
+  if (snapshots) {
+    const { service, id: subscription } = snapshots.kind === 'nothing' ? unnamed : snapshots
+    return [{ ...nothing, action: 'subscribe', service, subscription }]
+  }
   if (place === placeOf(Path.yjs)) {
     const { service, path: document } = documentName(target, limits)
     const given = c.req.query(Query.awareness)
@@ -64,8 +71,12 @@ const readOf = (source: string, limits: Limits): Asked => ({
   action: 'read',
 })
 
-/** Of a stream as the store knows it. */
+const unnamed = { service: undefined, id: '' }
+
+/** Of a stream as the store knows it. The index of a document's snapshots is for those who may read the document. */
 const streamNames = (name: string): Names => {
+  const indexed = documentOfIndex(name)
+  if (indexed) return { ...nothing, service: indexed.service, document: indexed.path }
   const stream = name.slice(name.indexOf('/') + 1)
   return { ...nothing, service: stream.split('/', 1)[0], stream }
 }

@@ -6,7 +6,7 @@ import { appendAwareness, createAwareness, readAwareness, removeAwareness } from
 import { respondDescribed } from './describe.ts'
 import { checkAwarenessName, documentName } from './document-target.ts'
 import { appendDocument, createDocument } from './document-write.ts'
-import { type AppEnv, type Exchange, rawTarget, type Verb } from './exchange.ts'
+import { type AppEnv, type Exchange, queryOf, rawTarget, type Verb } from './exchange.ts'
 import { missingDocument } from './missing.ts'
 import { respondRead } from './read.ts'
 import { parseRead } from './read-command.ts'
@@ -26,11 +26,7 @@ export const documentRoutes = (yjs: Yjs): Hono<AppEnv> =>
 type AwarenessVerb = (c: Exchange, awareness: string) => Promise<Response>
 
 const either =
-  (
-    { limits }: Yjs,
-    awareness: AwarenessVerb,
-    document: (c: Exchange) => Promise<Response>,
-  ): Verb =>
+  ({ limits }: Yjs, awareness: AwarenessVerb, document: (c: Exchange) => Promise<Response>): Verb =>
   c => {
     const name = c.req.query(Query.awareness)
     return name === undefined ? document(c) : awareness(c, checkAwarenessName(name, limits))
@@ -41,9 +37,9 @@ const readDocument =
   async (c: Exchange): Promise<Response> => {
     const name = documentName(rawTarget(c), limits)
     if (c.req.method === 'HEAD') return respondDescribed(c, await documents.load(name), missingDocument)
-    const { searchParams } = new URL(c.req.url)
-    const command = parseRead(searchParams, Live.longPoll)
-    if (command.offset === Sentinel.snapshot) return respondDiscovery(c, documents, name, searchParams)
+    const query = queryOf(c)
+    const command = parseRead(query, Live.longPoll)
+    if (command.offset === Sentinel.snapshot) return respondDiscovery(c, documents, name, query)
     if (command.offset !== undefined && namesSnapshot(command.offset)) {
       return respondSnapshot(c, documents, name, command.offset)
     }
@@ -54,4 +50,6 @@ const readDocument =
 const removeDocument =
   ({ documents, limits }: Yjs) =>
   async (c: Exchange): Promise<Response> =>
-    (await documents.remove(documentName(rawTarget(c), limits))) ? answer(c, 204, {}) : refuse(c, missingDocument)
+    (await documents.remove(documentName(rawTarget(c), limits)))
+      ? answer(c, 204, {})
+      : refuse(c, missingDocument)

@@ -2,10 +2,12 @@ import { ErrorCode, Header, Path, Sentinel } from '../../protocol/index.ts'
 import type { Limits } from '../limits.ts'
 import type { ForkCommand } from '../rules/fork.ts'
 import type { ForkRefusal } from '../rules/outcome.ts'
+import { isIndexStream } from '../yjs/names.ts'
 import { type Problem, Refusal } from './answer.ts'
 import { readBody } from './body.ts'
 import type { Exchange } from './exchange.ts'
 import { parseLifetime, parseSubOffset, wantsClosed } from './fields.ts'
+import { indexKept } from './index-stream.ts'
 import { unreadable } from './read.ts'
 import { segmentsOf, streamName } from './target.ts'
 
@@ -46,7 +48,9 @@ export const sourceName = (path: string, nameBytes: number): string => {
   }
   const segments = segmentsOf(path)
   if (!streamsPath.every((segment, at) => segments[at] === segment)) throw new Refusal(missingSource)
-  return streamName(path, nameBytes)
+  const name = streamName(path, nameBytes)
+  if (isIndexStream(name)) throw new Refusal(indexKept)
+  return name
 }
 
 const missingSource: Problem = {

@@ -2,7 +2,9 @@ import { Delivery, ErrorCode } from '../../protocol/index.ts'
 import type { Limits } from '../limits.ts'
 import type { SubscriptionConfig } from '../subscriptions/config.ts'
 import { isGlob } from '../subscriptions/glob.ts'
+import { streamOf } from '../subscriptions/names.ts'
 import type { WorkerRequest } from '../subscriptions/subscriptions.ts'
+import { isIndexStream } from '../yjs/names.ts'
 import { Refusal } from './answer.ts'
 import { readBody } from './body.ts'
 import type { Exchange } from './exchange.ts'
@@ -10,12 +12,12 @@ import { streamPath } from './subscription-target.ts'
 
 /** Bodies of the subscription API. Each parser answers a value or throws a Refusal with 400. */
 
-type Fields = Readonly<Record<string, unknown>>
+export type Fields = Readonly<Record<string, unknown>>
 
-const invalid = (message: string): Refusal =>
+export const invalid = (message: string): Refusal =>
   new Refusal({ status: 400, code: ErrorCode.invalidRequest, message })
 
-const isFields = (value: unknown): value is Fields =>
+export const isFields = (value: unknown): value is Fields =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** The body as a JSON object; an empty one has no fields. */
@@ -69,6 +71,11 @@ export const parseSubscribing = (
   }
   if (config.wakeStream !== undefined && paths.includes(config.wakeStream)) {
     throw invalid('wake_stream is among streams: its wake events would wake the subscription for ever.')
+  }
+  if (config.wakeStream !== undefined && isIndexStream(streamOf(service, config.wakeStream))) {
+    throw invalid(
+      'wake_stream is the index of a document, which the server alone writes. Name another stream.',
+    )
   }
   return { config, streams: paths }
 }

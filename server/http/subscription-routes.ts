@@ -58,7 +58,7 @@ const handlersOf = (shared: Subscribed, target: Exclude<ControlTarget, { kind: '
   }
 }
 
-const notAllowed =
+export const notAllowed =
   (methods: readonly string[]) =>
   (c: Exchange): Response => {
     const allowed = methods.flatMap(method => (method === 'GET' ? ['GET', 'HEAD'] : [method]))
@@ -70,7 +70,7 @@ const notAllowed =
     })
   }
 
-const nothing: Problem = {
+export const nothing: Problem = {
   status: 404,
   code: ErrorCode.notFound,
   message: `Nothing is served here. Streams are at ${Path.streams}; this part of it is reserved for subscriptions.`,

@@ -1,5 +1,6 @@
 import { ControlPath, ErrorCode, Path, ReservedSegment, SubscriptionAction } from '../../protocol/index.ts'
 import type { SubscriptionKey } from '../subscriptions/names.ts'
+import { indexService } from '../yjs/names.ts'
 import { Refusal } from './answer.ts'
 import { pathOf, segmentsOf } from './target.ts'
 
@@ -17,12 +18,15 @@ const invalid = (message: string): Refusal =>
 
 const prefix = segmentsOf(Path.streams)
 const subscriptionId = /^[A-Za-z0-9._~-]{1,128}$/
+/** YJS 5.11: of a subscription that the Yjs extension keeps above all services. Its webhook calls back here. */
+const deliveryId = /^[a-z]{1,8}(?::[A-Za-z0-9_-]{1,300}){2}$/
 const actions = new Set<string>(Object.values(SubscriptionAction))
 const isAction = (text: string): text is Action => actions.has(text)
 
 /**
  * `/v1/stream/[<service>/]__ds/…`: at the root of all streams or of one service; further down the reserved segment names
- * nothing. Undefined for every other target.
+ * nothing. No service is subscribed to by the name under which documents of all services have their indexes. Undefined for
+ * every other target.
  * @throws Refusal for an id or a path that is none
  */
 export const controlTarget = (target: string, nameBytes: number): ControlTarget | undefined => {
@@ -35,13 +39,20 @@ export const controlTarget = (target: string, nameBytes: number): ControlTarget 
   checkLength(service, nameBytes)
   const [word, id, action, ...path] = below.slice(at + 1)
   if (word === ControlPath.keys && id === undefined) return { kind: 'keys', service }
-  if (word !== ControlPath.subscriptions || id === undefined) return { kind: 'nothing' }
-  if (!subscriptionId.test(id)) throw invalid('The id of a subscription has 1 to 128 of A-Z a-z 0-9 . _ ~ -.')
+  if (word !== ControlPath.subscriptions || id === undefined || service === indexService)
+    return { kind: 'nothing' }
+  const isDelivery = service === '' && action === SubscriptionAction.callback && path.length === 0
+  if (!(isDelivery && deliveryId.test(id))) checkSubscriptionId(id)
   const key = { service, id }
   if (action === undefined) return { kind: 'subscription', key }
   if (path.length === 0) return isAction(action) ? { kind: action, key } : { kind: 'nothing' }
   if (action !== SubscriptionAction.streams) return { kind: 'nothing' }
   return { kind: 'stream', key, path: streamPath(path.join('/'), service, nameBytes) }
+}
+
+/** @throws Refusal */
+export const checkSubscriptionId = (id: string): void => {
+  if (!subscriptionId.test(id)) throw invalid('The id of a subscription has 1 to 128 of A-Z a-z 0-9 . _ ~ -.')
 }
 
 /**

@@ -30,7 +30,7 @@ export const subscribe = async (
   const fields = await readFields(c, limits.subscriptionBodyBytes)
   const { config, streams } = parseSubscribing(fields, key.service, limits)
   const outcome = await subscriptions.subscribe(key, config, streams)
-  if (outcome.kind !== 'created' && outcome.kind !== 'exists') return refuse(c, problem(outcome))
+  if (outcome.kind !== 'created' && outcome.kind !== 'exists') return refuse(c, subscribeProblem(outcome))
   return json(c, outcome.kind === 'created' ? 201 : 200, await described(subscriptions, key, outcome))
 }
 
@@ -63,7 +63,7 @@ export const linkStreams = async (
   const { streams } = await readFields(c, limits.subscriptionBodyBytes)
   const outcome = await subscriptions.link(key, parseStreams(streams, key.service, limits.nameBytes))
   if (outcome.kind === 'missing') return refuse(c, missingSubscription)
-  return outcome.kind === 'linked' ? answer(c, 204, {}) : refuse(c, problem(outcome))
+  return outcome.kind === 'linked' ? answer(c, 204, {}) : refuse(c, subscribeProblem(outcome))
 }
 
 /** PROTOCOL 6.4. */
@@ -85,7 +85,7 @@ export const publicKeys = async (c: Exchange, { subscriptions }: Subscribed): Pr
   )
 
 /** The subscription as its owner sees it. What signs and what was handed to workers is not in it. */
-const described = async (
+export const described = async (
   subscriptions: Subscriptions,
   key: SubscriptionKey,
   { subscription, tails }: Seen,
@@ -126,7 +126,7 @@ export const missingSubscription: Problem = {
 
 type Refused = Exclude<SubscribeOutcome, { kind: 'created' | 'exists' }>
 
-const problem = (outcome: Refused): Problem => {
+export const subscribeProblem = (outcome: Refused): Problem => {
   switch (outcome.kind) {
     case 'mismatch':
       return {

@@ -1,10 +1,4 @@
-import {
-  ControlPath,
-  ErrorCode,
-  Path,
-  ReservedSegment,
-  SubscriptionAction,
-} from '../../protocol/index.ts'
+import { ControlPath, ErrorCode, Path, ReservedSegment, SubscriptionAction } from '../../protocol/index.ts'
 import { type Problem, Refusal } from './answer.ts'
 
 const invalid = (message: string): Refusal =>

@@ -21,6 +21,9 @@ export const keyOf = (recordName: string): SubscriptionKey => {
   return { service: rest.slice(0, slash), id: rest.slice(slash + 1) }
 }
 
+/** Ids that another API gives begin with the scope they are counted in, up to their last colon. Those of URLs have none. */
+export const scopeOf = (id: string): string => id.slice(0, id.lastIndexOf(':') + 1)
+
 /** The store's name of a service-relative path. */
 export const streamOf = (service: string, path: string): string =>
   `${streamPrefix}${service === '' ? '' : `${service}/`}${path}`

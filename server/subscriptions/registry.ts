@@ -1,6 +1,6 @@
 import { ContentType } from '../../protocol/index.ts'
 import type { Streams } from '../streams/streams.ts'
-import { keyOf, recordStream, recordsPrefix, type SubscriptionKey, servicePrefix } from './names.ts'
+import { keyOf, recordStream, recordsPrefix, type SubscriptionKey, scopeOf, servicePrefix } from './names.ts'
 import { decodeSubscription, encodeSubscription, type Subscription } from './record.ts'
 
 /** A subscription as it was loaded, and which incarnation of its name it is. */
@@ -67,15 +67,20 @@ export class Registry {
     return (await this.#streams.remove(recordStream(key))) !== undefined
   }
 
-  /** Whether a service has `most` subscriptions or more. */
-  async isFull(service: string, most: number): Promise<boolean> {
-    return (await this.#streams.list(servicePrefix(service), undefined, most)).length >= most
+  /** Whether the service of a subscription, or the scope of its id there, has `most` subscriptions or more. */
+  async isFull({ service, id }: SubscriptionKey, most: number): Promise<boolean> {
+    const scope = scopeOf(id)
+    let count = 0
+    for await (const key of this.keys(`${servicePrefix(service)}${scope}`)) {
+      if (scopeOf(key.id) === scope && ++count >= most) return true
+    }
+    return false
   }
 
-  async *keys(): AsyncGenerator<SubscriptionKey> {
+  async *keys(prefix = recordsPrefix): AsyncGenerator<SubscriptionKey> {
     let after: string | undefined
     for (;;) {
-      const names = await this.#streams.list(recordsPrefix, after, page)
+      const names = await this.#streams.list(prefix, after, page)
       yield* names.map(keyOf)
       after = names.at(-1)
       if (names.length < page) return

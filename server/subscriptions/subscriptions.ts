@@ -151,7 +151,7 @@ export class Subscriptions {
       const existing = await this.load(key)
       if (existing)
         return existing.subscription.hash === hash ? { kind: 'exists', ...existing } : { kind: 'mismatch' }
-      if (await this.#registry.isFull(key.service, limits.subscriptionsPerService)) {
+      if (await this.#registry.isFull(key, limits.subscriptionsPerService)) {
         return { kind: 'tooManySubscriptions', limit: limits.subscriptionsPerService }
       }
       if (config.webhookUrl !== undefined) {

@@ -134,7 +134,10 @@ export class Compactor {
   #isQuarantined(key: string, place: Place): boolean {
     const failure = this.#failureOf(key, place)
     if (!failure) return false
-    return failure.count >= this.#options.mostFailures || place.position - failure.at.position < this.#options.compactBytes
+    return (
+      failure.count >= this.#options.mostFailures ||
+      place.position - failure.at.position < this.#options.compactBytes
+    )
   }
 
   #failed(key: string, at: Place, error: unknown): void {
@@ -142,7 +145,9 @@ export class Compactor {
     const count = (this.#failureOf(key, at)?.count ?? 0) + 1
     this.#failures.set(key, { count, at })
     const fate =
-      count >= this.#options.mostFailures ? 'it is left uncompacted until restart' : 'it is tried again when it has grown'
+      count >= this.#options.mostFailures
+        ? 'it is left uncompacted until restart'
+        : 'it is tried again when it has grown'
     this.#options.logger.error({ err: error, count }, `a document could not be compacted; ${fate}`)
   }
 }

@@ -125,7 +125,7 @@ export class Documents {
 
   /** What belongs to one life of a document and to those before; a later one may be there already. */
   async #forget(name: DocumentName, generation: number): Promise<void> {
-    await this.snapshots.prune(name, { generation: generation + 1, position: 0 })
+    await this.snapshots.forget(name, generation)
     if (!(await this.load(name))) await this.presence.removeAll(name)
   }
 }

@@ -1,4 +1,4 @@
-import { formatOffset, type Place } from '../../protocol/index.ts'
+import { formatOffset, IndexSegment, Path, type Place } from '../../protocol/index.ts'
 
 /** A document as its URL names it: `/v1/yjs/<service>/docs/<path>`. Both were validated, so neither holds an `@`. */
 export interface DocumentName {
@@ -19,3 +19,37 @@ export const snapshotStream = (name: DocumentName, place: Place): string =>
 export const presencePrefix = ({ service, path }: DocumentName): string => `presence/${service}/${path}@`
 export const presenceStream = (name: DocumentName, awareness: string): string =>
   `${presencePrefix(name)}${awareness}`
+
+/**
+ * YJS 5.11: the stream that tells of a document's snapshots, and the application streams it lies among: a subscription
+ * above all services finds it at this path. No document's path has such a segment.
+ */
+const applicationPrefix = 'stream/'
+/** As a service of streams it would be one whose streams tell of all others. */
+export const indexService = Path.yjs.split('/').filter(Boolean).at(-1) ?? ''
+const indexRoot = `${indexService}/`
+export const indexPath = ({ service, path }: DocumentName): string =>
+  `${indexRoot}${service}/${Path.documents}/${path}/${IndexSegment}`
+export const indexStream = (name: DocumentName): string => `${applicationPrefix}${indexPath(name)}`
+/** Whether a stream's name is one that only this server writes to. */
+export const isIndexStream = (stream: string): boolean =>
+  stream.startsWith(`${applicationPrefix}${indexRoot}`) && stream.endsWith(`/${IndexSegment}`)
+/** The document whose index a stream is, or undefined when it is no document's. */
+export const documentOfIndex = (stream: string): DocumentName | undefined => {
+  if (!isIndexStream(stream)) return undefined
+  const [service, documents, ...path] = stream
+    .slice(applicationPrefix.length + indexRoot.length)
+    .split('/')
+    .slice(0, -1)
+  if (service === undefined || documents !== Path.documents || path.length === 0) return undefined
+  return { service, path: path.join('/') }
+}
+
+/** Beside a document while its index may lack its current snapshot. */
+export const untoldPrefix = 'untold/'
+export const untoldStream = ({ service, path }: DocumentName): string => `${untoldPrefix}${service}/${path}`
+export const documentOfUntold = (stream: string): DocumentName => {
+  const rest = stream.slice(untoldPrefix.length)
+  const slash = rest.indexOf('/')
+  return { service: rest.slice(0, slash), path: rest.slice(slash + 1) }
+}

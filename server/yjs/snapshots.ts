@@ -71,6 +71,11 @@ export class Snapshots {
     return published
   }
 
+  /** Removes what belongs to one life of a document, which is over, and to those before. */
+  forget(name: DocumentName, generation: number): Promise<void> {
+    return this.prune(name, { generation: generation + 1, position: 0 })
+  }
+
   /** Removes every snapshot below a place: superseded ones, those of earlier lives, and what a crash left unpublished. */
   async prune(name: DocumentName, below: Place): Promise<void> {
     const prefix = snapshotPrefix(name)

@@ -301,7 +301,9 @@ describe('Caching', () => {
   test('of a wait that ended without bytes, one at a token is for those who shared it, and no other is kept', async () => {
     const { get, world } = await opened('')
     const offset = nextOf(await get({}))
-    const waits = [offset, start, tail].map(from => get({ [Query.offset]: from, [Query.live]: Live.longPoll }))
+    const waits = [offset, start, tail].map(from =>
+      get({ [Query.offset]: from, [Query.live]: Live.longPoll }),
+    )
     await world.turn(30_000)
     const answers = await Promise.all(waits)
     expect(answers.map(answer => answer.status)).toEqual([204, 204, 204])

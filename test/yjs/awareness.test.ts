@@ -173,7 +173,9 @@ describe('An awareness stream', () => {
     expect((await send('GET', aware())).status).toBe(200)
     const restarted = openApp({ store, world })
     for (const offset of [Sentinel.tail, Sentinel.start]) {
-      expect((await restarted.send('GET', aware(DefaultAwareness, { [Query.offset]: offset }))).status).toBe(200)
+      expect((await restarted.send('GET', aware(DefaultAwareness, { [Query.offset]: offset }))).status).toBe(
+        200,
+      )
     }
     expect((await restarted.send('GET', aware('other'))).status).toBe(404)
     await app.send('DELETE', d)

@@ -75,6 +75,13 @@ export const listed: Readonly<Record<string, readonly string[]>> = {
     'delete.awareness-preserves-document',
     'delete.awareness-post-requires-document',
   ],
+  'A.1.8 Snapshot subscriptions': [
+    'snapshot-subscription.lifecycle',
+    'snapshot-subscription.delivery',
+    'snapshot-subscription.invalid-filter',
+    'snapshot-subscription.service',
+    'snapshot-subscription.proxy',
+  ],
 }
 
 /**
@@ -82,12 +89,3 @@ export const listed: Readonly<Record<string, readonly string[]>> = {
  * `awareness.created-with-doc` stand now. They are tested as far as they do not say the opposite.
  */
 export const listedBefore: readonly string[] = ['write.creates-document', 'awareness.lazy-creation']
-
-/** Section 5.11 is a MAY: subscriptions to snapshots of a service, which this server does not offer. */
-export const optional: readonly string[] = [
-  'snapshot-subscription.lifecycle',
-  'snapshot-subscription.delivery',
-  'snapshot-subscription.invalid-filter',
-  'snapshot-subscription.service',
-  'snapshot-subscription.proxy',
-]

@@ -12,7 +12,7 @@ import type { Target } from './target.ts'
 const longPollMs = 1_000
 const authorization = 'Bearer the-right-one'
 
-/** The suite over real ports and a real store. */
+/** The suite over real ports and a real store. Its webhooks are received on the loopback address. */
 export const yjsConformance = (store: 'memory' | 'lmdb') =>
   describe(`${store} store`, () => {
     let ahead = 0
@@ -29,6 +29,7 @@ export const yjsConformance = (store: 'memory' | 'lmdb') =>
         data: join(folder, `${servers.length}`),
         compactBytes,
         limits: { longPollMs, snapshotGraceMs: 300 },
+        subscriptions: { webhookAllow: ['127.0.0.1'] },
         world,
         offload: gauge,
         ...options,

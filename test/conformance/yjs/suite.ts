@@ -5,6 +5,7 @@ import { deletionTests } from './deletion.ts'
 import { updateTests, writeTests } from './documents.ts'
 import { errorTests } from './errors.ts'
 import { reconnectTests } from './reconnect.ts'
+import { snapshotSubscriptionTests } from './snapshot-subscriptions.ts'
 import { snapshotTests } from './snapshots.ts'
 import type { Targeted } from './target.ts'
 
@@ -20,4 +21,5 @@ export const runYjsConformanceTests = (target: Targeted): void => {
   describe('Compaction', () => compactionTests(target))
   describe('Errors', () => errorTests(target))
   describe('Document deletion', () => deletionTests(target))
+  describe('Snapshot subscriptions', () => snapshotSubscriptionTests(target))
 }

@@ -6,7 +6,7 @@ export interface Service {
   readonly compactBytes: number
 }
 
-/** What the suite has to know of, and to do with, the server that it is pointed at. */
+/** What the suite has to know of, and to do with, the server that it is pointed at. Webhooks may go to 127.0.0.1. */
 export interface Target extends Service {
   /** How long a long-poll waits. */
   readonly longPollMs: number

@@ -1,12 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import {
-  type AwarenessEntry,
-  absentState,
-  ContentType,
-  Header,
-  Query,
-} from '../../protocol/index.ts'
+import { type AwarenessEntry, absentState, ContentType, Header, Query } from '../../protocol/index.ts'
 import { openMemoryStore } from '../../server/store/memory.ts'
 import { openApp } from '../http/fixture.ts'
 import { gate } from '../streams/gates.ts'

@@ -11,7 +11,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/conformance/**', 'test/interop/**', 'test/process/**'],
+          exclude: ['test/conformance/**', 'test/fuzz/**', 'test/interop/**', 'test/process/**'],
           testTimeout: 30_000,
         },
       },
@@ -28,7 +28,14 @@ export default defineConfig({
           hookTimeout: 60_000,
         },
       },
-      { ...resolve, test: { name: 'process', include: ['test/process/*.test.ts'], testTimeout: 120_000 } },
+      {
+        ...resolve,
+        test: {
+          name: 'process',
+          include: ['test/process/*.test.ts', 'test/fuzz/*.test.ts'],
+          testTimeout: 120_000,
+        },
+      },
       {
         ...resolve,
         test: { name: 'e2e', include: ['e2e/*.test.ts'], testTimeout: 60_000, hookTimeout: 60_000 },

@@ -14,7 +14,7 @@ import { answer, type Problem, refuse } from './answer.ts'
 import { parseAppend, respondAppended } from './append.ts'
 import { respondDescribed } from './describe.ts'
 import { documentName } from './document-target.ts'
-import { type Exchange, rawTarget } from './exchange.ts'
+import { type Exchange, queryOf, rawTarget } from './exchange.ts'
 import { missingDocument } from './missing.ts'
 import { respondRead } from './read.ts'
 import { parseRead } from './read-command.ts'
@@ -70,7 +70,7 @@ export const readAwareness =
     const stream = presenceStream(name, awareness)
     if (c.req.method === 'HEAD')
       return respondDescribed(c, await presence.streams.load(stream), missingAwareness)
-    const command = parseRead(new URL(c.req.url).searchParams, Live.sse)
+    const command = parseRead(queryOf(c), Live.sse)
     if (command.offset === Sentinel.snapshot) return respondRoster(c, yjs, name, awareness)
     // Every document has this one, also when a restart or an hour without use has forgotten it.
     if (awareness === DefaultAwareness && !(await presence.streams.load(stream))) {

@@ -29,6 +29,13 @@ export const targetOf = (url: string, env: AppEnv['Bindings'] | undefined): stri
   return pathname + search
 }
 
+/** The query of a request. Its URL as a whole may be none: a client names whatever host it likes. */
+export const queryOf = (c: Exchange): URLSearchParams => {
+  const [target = ''] = rawTarget(c).split('#', 1)
+  const mark = target.indexOf('?')
+  return new URLSearchParams(mark < 0 ? '' : target.slice(mark))
+}
+
 /** Whether this request is one of many that share a connection, so that ending the connection would end them all. */
 export const isHttp2 = (c: Exchange): boolean => c.env?.incoming?.httpVersionMajor === 2
 

@@ -4,7 +4,7 @@ import { refuse } from './answer.ts'
 import { append } from './append.ts'
 import { create } from './create.ts'
 import { respondDescribed } from './describe.ts'
-import { type AppEnv, rawTarget, type Verb } from './exchange.ts'
+import { type AppEnv, queryOf, rawTarget, type Verb } from './exchange.ts'
 import { missingStream, refuseAbsent } from './missing.ts'
 import { type Reading, respondRead } from './read.ts'
 import { parseRead } from './read-command.ts'
@@ -33,7 +33,7 @@ const read =
         ? respondDescribed(c, state, missingStream)
         : refuseAbsent(c, reading.streams, name, missingStream)
     }
-    return respondRead(c, reading, name, parseRead(new URL(c.req.url).searchParams, Live.longPoll))
+    return respondRead(c, reading, name, parseRead(queryOf(c), Live.longPoll))
   }
 
 export const notAllowed = {

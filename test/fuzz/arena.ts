@@ -31,6 +31,8 @@ export interface Surroundings {
   /** Bytes of log at which it makes a snapshot. */
   readonly compactBytes: number
   readonly readersPerStream: number
+  /** Told of each line as it is written. */
+  readonly watch: (line: Line) => void
 }
 
 /** Longer than the server needs to answer what it can answer, most of the time. */
@@ -78,7 +80,8 @@ export class Arena {
   async ask(request: Request): Promise<Answer> {
     const wire = await this.open()
     const answer = await this.send(wire, encodeRequest(request), request.method)
-    if (answer === 'ended') throw new Finding('Z1', `${request.method} was not answered: the connection ended`)
+    if (answer === 'ended')
+      throw new Finding('Z1', `${request.method} was not answered: the connection ended`)
     this.close(wire)
     return answer
   }
@@ -135,11 +138,15 @@ export class Arena {
     const hundred = `${Math.floor(answer.status / 100)}xx`
     answered[hundred] = (answered[hundred] ?? 0) + 1
     const next = header(answer, Header.nextOffset)
-    this.#note(wire, '<', [answer.status, codeOf(answer) ?? '', next ?? '', `${answer.body.length} bytes`].join(' '))
+    this.#note(
+      wire,
+      '<',
+      [answer.status, codeOf(answer) ?? '', next ?? '', `${answer.body.length} bytes`].join(' '),
+    )
   }
 
   say(text: string): void {
-    this.lines.push({ connection: 0, way: '-', text })
+    this.#record({ connection: 0, way: '-', text })
   }
 
   async open(): Promise<Wire> {
@@ -186,7 +193,10 @@ export class Arena {
   expect(answer: Answer, statuses: readonly number[], rule: Rule, message: string): void {
     if (statuses.includes(answer.status)) return
     const { status, body } = answer
-    throw new Finding(rule, `${message}: ${status} ${codeOf(answer) ?? ''}\n${body.toString('latin1').slice(0, 500)}`)
+    throw new Finding(
+      rule,
+      `${message}: ${status} ${codeOf(answer) ?? ''}\n${body.toString('latin1').slice(0, 500)}`,
+    )
   }
 
   /** Removes what was made. @throws Finding when that, or what is there afterwards, is not as it should be */
@@ -206,6 +216,11 @@ export class Arena {
   }
 
   #note(wire: Wire, way: Line['way'], text: string): void {
-    this.lines.push({ connection: this.#wires.get(wire) ?? 0, way, text })
+    this.#record({ connection: this.#wires.get(wire) ?? 0, way, text })
+  }
+
+  #record(line: Line): void {
+    this.lines.push(line)
+    this.around.watch(line)
   }
 }

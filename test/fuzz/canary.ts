@@ -1,7 +1,17 @@
 import { randomInt } from 'node:crypto'
 import { createParser } from 'eventsource-parser'
 import * as Y from 'yjs'
-import { ContentType, decodeFrames, encodeFrames, Live, Path, parseControl, Query, Sentinel, SseEvent } from '../../protocol/index.ts'
+import {
+  ContentType,
+  decodeFrames,
+  encodeFrames,
+  Live,
+  Path,
+  parseControl,
+  Query,
+  Sentinel,
+  SseEvent,
+} from '../../protocol/index.ts'
 import { Finding } from './finding.ts'
 import { checkAnswer, checkHead } from './judgement.ts'
 import { encodeRequest, get, post, put, type Request, remove, withQuery } from './request.ts'
@@ -65,7 +75,8 @@ export class Canary {
     const followers = Promise.all([
       this.#follow(stream, over.signal, data => {
         for (const line of data.split('\n').filter(line => line !== '')) {
-          if (line !== `${lines}`) throw new Finding('Z11', `line ${line} was delivered when ${lines} was next`)
+          if (line !== `${lines}`)
+            throw new Finding('Z11', `line ${line} was delivered when ${lines} was next`)
           this.#arrived(`line ${lines++}`)
         }
       }),
@@ -81,7 +92,8 @@ export class Canary {
       await Promise.race([writing, followers])
       const deadline = Date.now() + patienceMs
       while (this.#sent.size > 0) {
-        if (Date.now() > deadline) throw new Finding('Z11', `${this.#sent.size} of ${this.#written} were never delivered`)
+        if (Date.now() > deadline)
+          throw new Finding('Z11', `${this.#sent.size} of ${this.#written} were never delivered`)
         await Promise.race([pause(), followers])
       }
     } finally {
@@ -133,10 +145,14 @@ export class Canary {
     wire.write(encodeRequest(request))
     const answer = await wire.answer(request.method)
     this.#timed(began)
-    if (answer === 'ended') throw new Finding('Z11', `${request.method} was not answered: the connection ended`)
+    if (answer === 'ended')
+      throw new Finding('Z11', `${request.method} was not answered: the connection ended`)
     checkAnswer(request.method, answer)
     if (answer.status !== status) {
-      throw new Finding('Z11', `${request.method} was answered ${answer.status}\n${answer.body.toString().slice(0, 500)}`)
+      throw new Finding(
+        'Z11',
+        `${request.method} was answered ${answer.status}\n${answer.body.toString().slice(0, 500)}`,
+      )
     }
     return answer
   }
@@ -183,4 +199,3 @@ const pause = (): Promise<void> =>
   new Promise(resolve => {
     setTimeout(resolve, pauseMs)
   })
-

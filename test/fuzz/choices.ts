@@ -74,6 +74,8 @@ export class Choices {
   }
 
   word(least: number, most: number): string {
-    return Array.from({ length: this.whole(least, most) }, () => String.fromCharCode(97 + this.below(26))).join('')
+    return Array.from({ length: this.whole(least, most) }, () =>
+      String.fromCharCode(97 + this.below(26)),
+    ).join('')
   }
 }

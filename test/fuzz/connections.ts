@@ -33,9 +33,11 @@ export class Connections {
   /** Only for a connection on which every request was answered. */
   give(wire: Wire): void {
     const used = this.#used.get(wire)
-    if (!used || !wire.isIdle || ++used.uses >= mostUses) return this.drop(wire)
-    used.at = Date.now()
-    this.#idle.push(wire)
+    if (!used || !wire.isIdle || ++used.uses >= mostUses) this.drop(wire)
+    else {
+      used.at = Date.now()
+      this.#idle.push(wire)
+    }
   }
 
   drop(wire: Wire): void {

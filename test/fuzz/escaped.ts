@@ -17,7 +17,9 @@ export const escaped = (bytes: Uint8Array): string => {
 export const unescaped = (text: string): Buffer =>
   Buffer.from(
     text.replace(/\\(?:x([0-9a-f]{2})|([rn\\]))/g, (_, hex?: string, plain?: string) =>
-      hex === undefined ? ({ r: '\r', n: '\n' }[plain ?? ''] ?? '\\') : String.fromCharCode(Number.parseInt(hex, 16)),
+      hex === undefined
+        ? ({ r: '\r', n: '\n' }[plain ?? ''] ?? '\\')
+        : String.fromCharCode(Number.parseInt(hex, 16)),
     ),
     'latin1',
   )

@@ -12,7 +12,16 @@ import type { Lives } from './lives.ts'
 export type Execution = (arena: Arena) => Promise<void>
 
 /** How often each family has its turn. */
-export const weights = { updates: 30, presence: 8, headers: 16, targets: 16, offsets: 10, wires: 16, programs: 14, abandoned: 4 } as const
+export const weights = {
+  updates: 30,
+  presence: 8,
+  headers: 16,
+  targets: 16,
+  offsets: 10,
+  wires: 16,
+  programs: 14,
+  abandoned: 4,
+} as const
 export type Family = keyof typeof weights
 
 export const families = (lives: Lives): Readonly<Record<Family, Execution>> => ({

@@ -28,6 +28,9 @@ export class Finding extends Error {
 
   /** Equal for what is probably one cause: numbers and quotations differ from case to case. */
   get signature(): string {
-    return `${this.rule} ${this.message.split('\n', 1)[0]?.replace(/\d+/g, 'N').replace(/"[^"]*"/g, '"…"')}`
+    return `${this.rule} ${this.message
+      .split('\n', 1)[0]
+      ?.replace(/\d+/g, 'N')
+      .replace(/"[^"]*"/g, '"…"')}`
   }
 }

@@ -11,7 +11,8 @@ const busy: Readonly<Record<number, readonly string[]>> = {
 }
 const codes = new Set<string>(Object.values(ErrorCode))
 
-const quoted = ({ status, body }: Answer): string => `${status} ${JSON.stringify(body.toString('latin1').slice(0, 300))}`
+const quoted = ({ status, body }: Answer): string =>
+  `${status} ${JSON.stringify(body.toString('latin1').slice(0, 300))}`
 
 /** The code of a refusal, or undefined when it has none. */
 export const codeOf = ({ body }: Answer): string | undefined => {
@@ -38,10 +39,13 @@ export const checkAnswer = (method: string, answer: Answer): void => {
   const { status } = answer
   const code = codeOf(answer)
   const isBusy = code !== undefined && busy[status]?.includes(code) === true
-  if (!fine.has(status) && !refusals.has(status) && !isBusy) throw new Finding('Z3', `answered ${quoted(answer)}`)
+  if (!fine.has(status) && !refusals.has(status) && !isBusy)
+    throw new Finding('Z3', `answered ${quoted(answer)}`)
   checkHead(answer)
   if (fine.has(status) || method === 'HEAD') return
-  if (code === undefined || !codes.has(code)) throw new Finding('Z5', `a refusal without a known code: ${quoted(answer)}`)
+  if (code === undefined || !codes.has(code))
+    throw new Finding('Z5', `a refusal without a known code: ${quoted(answer)}`)
   const type = header(answer, 'Content-Type')
-  if (!/^application\/json\b/i.test(type ?? '')) throw new Finding('Z5', `a refusal ${status} of type ${type}`)
+  if (!/^application\/json\b/i.test(type ?? ''))
+    throw new Finding('Z5', `a refusal ${status} of type ${type}`)
 }

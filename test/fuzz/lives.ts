@@ -57,7 +57,9 @@ const first = <T>(items: readonly T[]): [T, ...T[]] => {
 
 export const readLives = async (): Promise<Lives> => {
   const played = fc.sample(edits, { seed: fixedSeed, numRuns: scripts }).map(play)
-  const made = played.map(({ events }) => ({ updates: events.filter(event => event.length > 2).slice(0, mostUpdates) }))
+  const made = played.map(({ events }) => ({
+    updates: events.filter(event => event.length > 2).slice(0, mostUpdates),
+  }))
   const lives = [...made.filter(({ updates }) => updates.length > 0), ...(await typed())]
   return { lives: first(lives), leftovers: first(played.flatMap(updatesOf)) }
 }

@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { type Family, weights } from './families.ts'
-import { failureText, summary } from './report.ts'
+import { failureText, lineText, summary } from './report.ts'
 import { fuzz } from './run.ts'
 
 /** `npm run fuzz`: the command line. */
@@ -25,7 +25,7 @@ interface Flags {
 const how = `
 What happens
   The built server runs as a process of its own, with a durable store in a fresh
-  directory. Executions come at it over raw connections, six at a time, each made from
+  directory. Executions come at it over raw connections, a dozen at a time, each made from
   the seed and its index alone. Another client, which does nothing wrong, works beside
   them. Whatever is sent, the rules Z1 to Z13 of test/fuzz/finding.ts must hold.
 
@@ -36,13 +36,18 @@ const latest = 2 ** 32 - 1
 
 const command = new Command('npm run fuzz --')
   .description('Send the built server what no client would send, and see that nothing breaks.')
-  .addOption(new Option('--seed <number>', 'where chance begins (default: another each time)').argParser(whole(0, latest)))
+  .addOption(
+    new Option('--seed <number>', 'where chance begins (default: another each time)').argParser(
+      whole(0, latest),
+    ),
+  )
   .addOption(new Option('--seconds <number>', 'end after this time').default(20).argParser(whole(1, 86_400)))
   .addOption(new Option('--executions <number>', 'end after so many').argParser(whole(1, latest)))
   .addOption(
-    new Option('--at <index>', 'begin with this execution; without --executions it is the only one, and shown').argParser(
-      whole(0, latest),
-    ),
+    new Option(
+      '--at <index>',
+      'begin with this execution; without --executions it is the only one, and shown',
+    ).argParser(whole(0, latest)),
   )
   .addOption(new Option('--only <family>', 'one family of executions').choices(Object.keys(weights)))
   .addOption(new Option('--server <file>', 'another built server than dist/server/main.js'))
@@ -56,6 +61,8 @@ const command = new Command('npm run fuzz --')
       at: at ?? 0,
       only,
       main: server,
+      ...(at !== undefined &&
+        executions === undefined && { watch: line => void process.stdout.write(`${lineText(line)}\n`) }),
     })
     for (const found of report.found) process.stdout.write(`\n${failureText(seed, found)}\n`)
     process.stdout.write(`\n${summary(report)}\n`)

@@ -1,3 +1,4 @@
+import type { Line } from './arena.ts'
 import { rules } from './finding.ts'
 import type { Found, Report } from './run.ts'
 
@@ -6,7 +7,8 @@ const longest = 4_000
 
 /** One line that says what was done and what it cost. */
 export const summary = (report: Report): string => {
-  const { seed, executions, seconds, answered, byFamily, slowestMs, stallMs, calm, heapBytes, ownBytes } = report
+  const { seed, executions, seconds, answered, byFamily, slowestMs, stallMs, calm, heapBytes, ownBytes } =
+    report
   const answers = Object.entries(answered)
     .toSorted(([a], [b]) => a.localeCompare(b))
     .map(([kind, count]) => `${kind} ${count}`)
@@ -21,20 +23,22 @@ export const summary = (report: Report): string => {
   ].join('; ')
 }
 
+/** `#connection > bytes` for what was sent, `<` for what was answered, `-` for a remark. */
+export const lineText = ({ connection, way, text }: Line): string => {
+  const cut = text.length > longest ? `${text.slice(0, longest)}… (${text.length} characters)` : text
+  return `  ${way === '-' ? '' : `#${connection} `}${way} ${cut}`
+}
+
 /** What broke, how to see it again, and the exact bytes. */
 export const failureText = (seed: number, { finding, family, indices, again, lines }: Found): string => {
-  const [first = 0] = indices
-  const shown = lines.map(({ connection, way, text }) => {
-    const cut = text.length > longest ? `${text.slice(0, longest)}… (${text.length} characters)` : text
-    return `  ${way === '-' ? '' : `#${connection} `}${way} ${cut}`
-  })
+  const isAlone = again !== undefined
   return [
     `${finding.rule} broken: ${rules[finding.rule]}`,
     finding.message,
-    `${indices.length} times, first by execution ${first} (${family}); ${
-      again ? 'shrunken, every byte as it was sent:' : 'not again with nothing beside it'
-    }`,
-    ...shown,
-    `again: npm run fuzz -- --seed ${seed} --at ${first}`,
+    isAlone
+      ? `seen ${indices.length} times; execution ${again} (${family}), made smaller, with every byte that was sent:`
+      : `not again by any of the ${indices.length} executions it may be the doing of, with nothing beside them`,
+    ...lines.map(lineText),
+    `again: npm run fuzz -- --seed ${seed}${isAlone ? ` --at ${again}` : ''}`,
   ].join('\n')
 }

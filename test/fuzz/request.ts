@@ -17,9 +17,13 @@ export const encodeRequest = ({ method, target, headers = [], body }: Request): 
   const lines = [`${method} ${target} HTTP/1.1`]
   if (!given.has('host')) lines.push('Host: fuzz')
   for (const [name, value] of headers) lines.push(`${name}: ${value}`)
-  if (body && !given.has('content-length') && !given.has('transfer-encoding')) lines.push(`Content-Length: ${body.length}`)
+  if (body && !given.has('content-length') && !given.has('transfer-encoding'))
+    lines.push(`Content-Length: ${body.length}`)
   return Buffer.concat([latin1(`${lines.join('\r\n')}\r\n\r\n`), body ?? new Uint8Array()])
 }
+
+/** Whether a text may stand in a request line. */
+export const isVisible = (text: string): boolean => /^[!-~]*$/.test(text)
 
 export const withQuery = (target: string, query: Readonly<Record<string, string>>): string =>
   `${target}?${new URLSearchParams(query)}`

@@ -1,6 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import type { Line } from './arena.ts'
 import { type Calm, Canary } from './canary.ts'
 import { Choices } from './choices.ts'
 import type { Family } from './families.ts'
@@ -8,8 +6,7 @@ import { Finding } from './finding.ts'
 import { type Lives, readLives } from './lives.ts'
 import { type Failure, familyOf, Session } from './session.ts'
 import { alone, shrink } from './shrink.ts'
-import { scriptOf } from './subject.ts'
-import { YjsReader } from './yjs-reader.ts'
+import { openReader, type YjsReader } from './yjs-reader.ts'
 
 export interface Plan {
   readonly seed: number
@@ -22,13 +19,15 @@ export interface Plan {
   readonly only?: Family | undefined
   /** Another built server than this checkout's. */
   readonly main?: string | undefined
+  /** Told what is sent and answered, while it is not about making a failure smaller. */
+  readonly watch?: (line: Line) => void
 }
 
 /** One kind of failure: how often, where first, and the plainest execution that shows it. */
 export interface Found extends Failure {
   readonly indices: readonly number[]
-  /** Whether it happened again with nothing beside it. */
-  readonly again: boolean
+  /** The one that did it again with nothing beside it, if any did. */
+  readonly again: number | undefined
 }
 
 export interface Span {
@@ -50,24 +49,25 @@ export interface Report {
   readonly found: readonly Found[]
 }
 
-const lanes = 6
+const lanes = 12
 /** Of the time: until then caches fill and the compiler compiles. */
 const warmUp = 0.4
 const answerMs = 15_000
-/** How much more there may be in the end than after warming up: collections and pages come and go. */
-const mostGrowth = { heapBytes: 24 << 20, ownBytes: 96 << 20 } as const
+/**
+ * How much more there may be in the end than after warming up. The heap is measured after a full collection; of the whole
+ * process' memory a good part is the compaction thread's, which collects when it likes.
+ */
+const mostGrowth = { heapBytes: 8 << 20, ownBytes: 160 << 20 } as const
 const mostSlowMs = 5_000
 const shrinkMs = 30_000
 
 /** Fuzzes one server for a while and says what came of it. */
 export const fuzz = async (plan: Plan): Promise<Report> => {
-  const folder = await mkdtemp(join(tmpdir(), 'fuzz-reader-'))
-  const reader = new YjsReader(await scriptOf('yjs-thread', folder))
+  const reader = await openReader()
   try {
     return await new Run(plan, reader, await readLives()).report()
   } finally {
     await reader.close()
-    await rm(folder, { recursive: true, force: true })
   }
 }
 
@@ -76,6 +76,8 @@ class Run {
   readonly #reader: YjsReader
   readonly #lives: Lives
   readonly #under = new Set<number>()
+  /** Those that were over last: what they did may show only now. */
+  readonly #recent: number[] = []
   readonly #failures = new Map<string, { failure: Failure; indices: number[] }>()
   readonly #byFamily: Partial<Record<Family, number>> = {}
   #made = 0
@@ -91,11 +93,12 @@ class Run {
 
   async report(): Promise<Report> {
     const { seed, seconds } = this.#plan
-    const session = await this.#open()
+    const session = await this.#open(this.#plan.watch)
     const { subject, tally } = session
     const canary = new Canary(subject.port)
     const began = performance.now()
     const deadline = Date.now() + seconds * 1000
+    subject.onComplaint = complaint => this.#failed(new Finding('Z10', complaint))
     canary.disturbed().catch(error => this.#disturbed(error))
     void subject.ended.then(() => {
       this.#stopped = true
@@ -109,10 +112,10 @@ class Run {
     warming.cancel()
     const calm = await this.#attempt(() => canary.end(), { delivered: 0, slowestMs: 0 })
     session.rest()
-    warm ??= subject.isOver ? undefined : await weigh(session)
-    const end = await this.#attempt(() => settled(session), undefined)
-    await session.close()
-    for (const complaint of subject.complaints) this.#failed(new Finding('Z10', complaint))
+    const end = subject.isOver ? undefined : await this.#attempt(() => settled(session), undefined)
+    warm ??= end
+    if (end) await session.close()
+    else await subject.kill().then(() => session.close())
     const heapBytes = { warm: warm?.heapBytes ?? 0, end: end?.heapBytes ?? 0 }
     const ownBytes = { warm: warm?.ownBytes ?? 0, end: end?.ownBytes ?? 0 }
     this.#check({ heapBytes, ownBytes, slowestMs: Math.max(calm.slowestMs, tally.slowestMs) })
@@ -131,8 +134,9 @@ class Run {
     }
   }
 
-  #open(): Promise<Session> {
-    return Session.open(this.#reader, this.#lives, this.#plan.main)
+  #open(watch?: (line: Line) => void): Promise<Session> {
+    const opening = { reader: this.#reader, lives: this.#lives, main: this.#plan.main }
+    return Session.open(watch ? { ...opening, watch } : opening)
   }
 
   async #lane(session: Session, deadline: number): Promise<void> {
@@ -149,6 +153,8 @@ class Run {
       this.#under.add(index)
       const failure = await session.execute(Choices.drawn(seed, index), `${index}`)
       this.#under.delete(index)
+      this.#recent.unshift(index)
+      this.#recent.length = Math.min(this.#recent.length, lanes)
       if (failure) this.#add(failure, index)
     }
   }
@@ -164,7 +170,7 @@ class Run {
   #failed(finding: Finding): void {
     if (this.#failures.has(finding.signature)) return
     const failure: Failure = { finding, family: 'updates', choices: [], lines: [] }
-    this.#failures.set(finding.signature, { failure, indices: [...this.#under] })
+    this.#failures.set(finding.signature, { failure, indices: [...this.#under, ...this.#recent] })
   }
 
   #disturbed(error: unknown): void {
@@ -198,6 +204,18 @@ class Run {
     return { cancel: () => clearTimeout(timer) }
   }
 
+  async #again(
+    { finding }: Failure,
+    indices: readonly number[],
+    session: () => Promise<Session>,
+  ): Promise<{ failure: Failure; index: number } | undefined> {
+    for (const index of indices.slice(0, 2 * lanes)) {
+      const failure = await alone(await session(), Choices.drawn(this.#plan.seed, index))
+      if (failure?.finding.rule === finding.rule) return { failure, index }
+    }
+    return undefined
+  }
+
   /** Each kind of failure with the plainest execution for it, on a server of its own. */
   async #shrunken(): Promise<Found[]> {
     if (this.#failures.size === 0) return []
@@ -210,13 +228,12 @@ class Run {
     }
     const found: Found[] = []
     for (const { failure, indices } of this.#failures.values()) {
-      let again: Failure | undefined
-      for (const index of indices.slice(0, 2 * lanes)) {
-        again = await alone(await usable(), Choices.drawn(this.#plan.seed, index))
-        if (again?.finding.rule === failure.finding.rule) break
-        again = undefined
-      }
-      found.push({ ...(again ? await shrink(again, usable, shrinkMs) : failure), indices, again: again !== undefined })
+      const again = await this.#again(failure, indices, usable)
+      found.push({
+        ...(again ? await shrink(again.failure, usable, shrinkMs) : failure),
+        indices,
+        again: again?.index,
+      })
     }
     await session.close()
     return found
@@ -232,7 +249,12 @@ interface Weight {
 
 const weigh = async ({ subject }: Session): Promise<Weight> => {
   const { heapBytes, bufferBytes, rssBytes, stallMs, sockets } = await subject.measure(answerMs)
-  return { heapBytes: heapBytes + bufferBytes, ownBytes: (await subject.residentBytes()) ?? rssBytes, stallMs, sockets }
+  return {
+    heapBytes: heapBytes + bufferBytes,
+    ownBytes: (await subject.residentBytes()) ?? rssBytes,
+    stallMs,
+    sockets,
+  }
 }
 
 /** What is left when every client has gone. @throws Finding Z12 when the server does not notice that they have */
@@ -243,7 +265,8 @@ const settled = async (session: Session): Promise<Weight> => {
     const weight = await weigh(session)
     stallMs = Math.max(stallMs, weight.stallMs)
     if (weight.sockets === 0) return { ...weight, stallMs }
-    if (Date.now() > deadline) throw new Finding('Z12', `${weight.sockets} connections are open whose clients are gone`)
+    if (Date.now() > deadline)
+      throw new Finding('Z12', `${weight.sockets} connections are open whose clients are gone`)
     await new Promise(resolve => {
       setTimeout(resolve, 100)
     })

@@ -1,5 +1,5 @@
 import { Arena, type Line, type Surroundings, type Tally } from './arena.ts'
-import { Choices } from './choices.ts'
+import type { Choices } from './choices.ts'
 import { Connections } from './connections.ts'
 import { type Execution, type Family, families, weights } from './families.ts'
 import { Finding } from './finding.ts'
@@ -10,7 +10,7 @@ import type { YjsReader } from './yjs-reader.ts'
 /** An execution that broke a rule. */
 export interface Failure {
   readonly finding: Finding
-  readonly family: Family
+  readonly family: Family | 'corpus'
   /** What it was made of; these make it again. */
   readonly choices: readonly number[]
   readonly lines: readonly Line[]
@@ -19,6 +19,13 @@ export interface Failure {
 /** The family of an execution is its first choice, so that one index is one execution whichever others are left out. */
 export const familyOf = (choices: Choices): Family => choices.weighted(weights)
 
+export interface Opening extends Pick<Partial<Surroundings>, 'watch'> {
+  readonly reader: YjsReader
+  readonly lives: Lives
+  /** Another built server than this checkout's. */
+  readonly main?: string | undefined
+}
+
 /** A server, and executions against it. */
 export class Session {
   readonly subject: Subject
@@ -26,22 +33,32 @@ export class Session {
   readonly #around: Surroundings
   readonly #families: Readonly<Record<Family, Execution>>
 
-  private constructor(subject: Subject, reader: YjsReader, lives: Lives) {
+  private constructor(subject: Subject, { reader, lives, watch = () => undefined }: Opening) {
     this.subject = subject
     this.#families = families(lives)
-    this.#around = { connections: new Connections(subject.port), reader, tally: this.tally, ...bounds }
+    const connections = new Connections(subject.port)
+    this.#around = { connections, reader, tally: this.tally, watch, ...bounds }
   }
 
-  static async open(reader: YjsReader, lives: Lives, main?: string): Promise<Session> {
-    return new Session(await Subject.start(main), reader, lives)
+  static async open(opening: Opening): Promise<Session> {
+    return new Session(await Subject.start(opening.main), opening)
   }
 
   /** @returns what went wrong, if anything did */
-  async execute(choices: Choices, label: string): Promise<Failure | undefined> {
+  execute(choices: Choices, label: string): Promise<Failure | undefined> {
     const family = familyOf(choices)
-    const arena = new Arena(choices, this.#around, label);(globalThis as any).lastLines = arena.lines
+    return this.perform(choices, label, family, this.#families[family])
+  }
+
+  async perform(
+    choices: Choices,
+    label: string,
+    family: Failure['family'],
+    execution: Execution,
+  ): Promise<Failure | undefined> {
+    const arena = new Arena(choices, this.#around, label)
     try {
-      await this.#families[family](arena)
+      await execution(arena)
       await arena.tidy()
       return undefined
     } catch (error) {

@@ -1,9 +1,15 @@
 import { Choices } from './choices.ts'
 import { Finding } from './finding.ts'
 import type { Failure, Session } from './session.ts'
+import type { Subject } from './subject.ts'
+
+/** What runs executions, and the process they are run against. */
+export interface Performer extends Pick<Session, 'execute'> {
+  readonly subject: Pick<Subject, 'complaints' | 'measure' | 'kill'>
+}
 
 /** Runs an execution with nothing beside it. What the process complains of meanwhile is its doing. */
-export const alone = async (session: Session, choices: Choices): Promise<Failure | undefined> => {
+export const alone = async (session: Performer, choices: Choices): Promise<Failure | undefined> => {
   const { subject } = session
   const before = subject.complaints.length
   const failure = await session.execute(choices, 'alone')
@@ -13,6 +19,7 @@ export const alone = async (session: Session, choices: Choices): Promise<Failure
     (error: unknown) => error,
   )
   const complaint = subject.complaints.slice(before)[0]
+  if (gone) await subject.kill()
   if (failure) return failure
   const message = complaint ?? (gone instanceof Finding ? gone.message : undefined)
   if (message === undefined) return undefined
@@ -41,10 +48,15 @@ function* plainer(numbers: readonly number[]): Generator<number[]> {
   }
 }
 
-const trimmed = (numbers: readonly number[]): number[] => numbers.slice(0, numbers.findLastIndex(number => number > 0) + 1)
+const trimmed = (numbers: readonly number[]): number[] =>
+  numbers.slice(0, numbers.findLastIndex(number => number > 0) + 1)
 
 /** The plainest execution found in `ms` that breaks the same rule. `session` is asked for anew when its server ended. */
-export const shrink = async (first: Failure, session: () => Promise<Session>, ms: number): Promise<Failure> => {
+export const shrink = async (
+  first: Failure,
+  session: () => Promise<Performer>,
+  ms: number,
+): Promise<Failure> => {
   const deadline = Date.now() + ms
   let best = first
   for (let better = true; better && Date.now() < deadline; ) {
@@ -55,7 +67,8 @@ export const shrink = async (first: Failure, session: () => Promise<Session>, ms
       const failure = await alone(await session(), Choices.given(candidate))
       if (failure?.finding.signature !== first.finding.signature) continue
       const taken = trimmed(failure.choices)
-      if (taken.length > numbers.length || (taken.length === numbers.length && sum(taken) >= sum(numbers))) continue
+      if (taken.length > numbers.length || (taken.length === numbers.length && sum(taken) >= sum(numbers)))
+        continue
       best = { ...failure, choices: taken }
       better = true
       break

@@ -4,30 +4,19 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { build } from 'esbuild'
+import { scriptOf } from './built-script.ts'
 import { Finding } from './finding.ts'
 import type { Measure } from './probe.ts'
 
-const here = fileURLToPath(new URL('.', import.meta.url))
 const builtServer = fileURLToPath(new URL('../../dist/server/main.js', import.meta.url))
 
-/** One of this folder's files as a script that Node runs as it is. */
-export const scriptOf = async (name: string, folder: string): Promise<string> => {
-  const outfile = join(folder, `${name}.mjs`)
-  await build({
-    entryPoints: [join(here, `${name}.ts`)],
-    outfile,
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    target: 'node20',
-    logLevel: 'error',
-  })
-  return outfile
-}
-
 /** Waits and lives short enough that an execution meets their ends, bodies small enough that it meets theirs. */
-export const bounds = { bodyBytes: 128 << 10, compactBytes: 16 << 10, framesPerPost: 100, readersPerStream: 4 } as const
+export const bounds = {
+  bodyBytes: 128 << 10,
+  compactBytes: 16 << 10,
+  framesPerPost: 100,
+  readersPerStream: 4,
+} as const
 const flags = {
   '--long-poll-ms': 200,
   '--sse-ms': 2_000,
@@ -49,6 +38,8 @@ export class Subject {
   /** Lines of the log at level error, and why the process ended if it did. */
   readonly complaints: string[] = []
   readonly ended: Promise<void>
+  /** Told of each complaint when it comes. */
+  onComplaint: (complaint: string) => void = () => undefined
   readonly #child: ChildProcess
   readonly #folder: string
   readonly #waiting = new Map<number, (measure: Measure) => void>()
@@ -60,11 +51,13 @@ export class Subject {
     this.#child = child
     this.#folder = folder
     this.port = port
-    child.on('message', ({ id, measure }: { id: number; measure: Measure }) => this.#waiting.get(id)?.(measure))
+    child.on('message', ({ id, measure }: { id: number; measure: Measure }) =>
+      this.#waiting.get(id)?.(measure),
+    )
     this.ended = new Promise(resolve => {
       child.once('exit', (code, signal) => {
         this.#isOver = true
-        if (!this.#stopping || code !== 0) this.complaints.push(`the process ended with ${code ?? signal}`)
+        if (!this.#stopping || code !== 0) this.#complain(`the process ended with ${code ?? signal}`)
         resolve()
       })
     })
@@ -75,7 +68,9 @@ export class Subject {
     if (!existsSync(main)) throw new Error(`${main} is not built. Run: npm run build`)
     const folder = await mkdtemp(join(tmpdir(), 'fuzz-'))
     const probe = await scriptOf('probe', folder)
-    const args = Object.entries({ '--port': 0, '--data': join(folder, 'data'), ...flags }).flat().map(String)
+    const args = Object.entries({ '--port': 0, '--data': join(folder, 'data'), ...flags })
+      .flat()
+      .map(String)
     const { PATH = '', HOME = '' } = process.env
     const child = spawn(
       process.execPath,
@@ -88,7 +83,9 @@ export class Subject {
     child.stderr?.on('data', errors.push)
     const port = await new Promise<number>((resolve, reject) => {
       const timer = setTimeout(() => reject(new Error('the server did not start in time')), startMs)
-      child.once('exit', code => reject(new Error(`the server did not start: ${code}\n${errors.all.join('\n')}`)))
+      child.once('exit', code =>
+        reject(new Error(`the server did not start: ${code}\n${errors.all.join('\n')}`)),
+      )
       log.each(line => {
         const url = /"url":"([^"]+)"/.exec(line)?.[1]
         if (url === undefined) return
@@ -98,7 +95,7 @@ export class Subject {
     })
     const subject = new Subject(child, folder, port)
     log.each(line => subject.#heard(line))
-    errors.each(line => subject.complaints.push(`on standard error: ${line}`))
+    errors.each(line => subject.#complain(`on standard error: ${line}`))
     return subject
   }
 
@@ -123,7 +120,8 @@ export class Subject {
         this.#waiting.delete(id)
         resolve(measure)
       })
-      if (this.#child.connected) this.#child.send(id)
+      // A process that is gone does not answer, which is all there is to know.
+      if (this.#child.connected) this.#child.send(id, () => undefined)
     })
   }
 
@@ -132,6 +130,13 @@ export class Subject {
     const text = await readFile(`/proc/${this.pid}/status`, 'utf8').catch(() => '')
     const kilobytes = /^RssAnon:\s+(\d+) kB/m.exec(text)?.[1]
     return kilobytes === undefined ? undefined : Number(kilobytes) * 1024
+  }
+
+  /** Ends it at once: it does not come back by itself. */
+  async kill(): Promise<void> {
+    this.#stopping = true
+    this.#child.kill('SIGKILL')
+    await this.ended
   }
 
   /** Asks it to stop, waits until it has, and removes its data. */
@@ -144,10 +149,15 @@ export class Subject {
     await rm(this.#folder, { recursive: true, force: true })
   }
 
+  #complain(complaint: string): void {
+    this.complaints.push(complaint)
+    this.onComplaint(complaint)
+  }
+
   #heard(line: string): void {
     if (!line.startsWith('{')) return
     const { level, msg, err } = JSON.parse(line) as { level: number; msg: string; err?: { stack?: string } }
-    if (level >= error) this.complaints.push(`logged: ${msg}\n${err?.stack ?? ''}`)
+    if (level >= error) this.#complain(`logged: ${msg}\n${err?.stack ?? ''}`)
   }
 }
 

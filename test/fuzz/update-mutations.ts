@@ -1,13 +1,53 @@
 import * as encoding from 'lib0/encoding'
 import type { Choices } from './choices.ts'
-import { bytesOf, type Deletion, type Field, fieldsOf, type Id, type Item, type Part, type Section, type Shape, shapeOf } from './update-shape.ts'
+import {
+  bytesOf,
+  type Deletion,
+  type Field,
+  fieldsOf,
+  type Id,
+  type Item,
+  type Part,
+  type Section,
+  type Shape,
+  shapeOf,
+} from './update-shape.ts'
 
 /** Numbers at which encodings, clocks and client ids change their nature. */
 const numbers = [
-  0, 1, 2, 3, 63, 64, 127, 128, 255, 16_383, 16_384, 2 ** 21, 2 ** 31 - 1, 2 ** 31, 2 ** 32 - 1, 2 ** 32,
-  2 ** 53 - 2, 2 ** 53 - 1, Number.POSITIVE_INFINITY,
+  0,
+  1,
+  2,
+  3,
+  63,
+  64,
+  127,
+  128,
+  255,
+  16_383,
+  16_384,
+  2 ** 21,
+  2 ** 31 - 1,
+  2 ** 31,
+  2 ** 32 - 1,
+  2 ** 32,
+  2 ** 53 - 2,
+  2 ** 53 - 1,
+  Number.POSITIVE_INFINITY,
 ] as const
-const names = ['text', 'map', 'list', 'xml', 'docs', 'visitor', '', '__proto__', 'constructor', 'a'.repeat(300), 'ü\u0000😀'] as const
+const names = [
+  'text',
+  'map',
+  'list',
+  'xml',
+  'docs',
+  'visitor',
+  '',
+  '__proto__',
+  'constructor',
+  'a'.repeat(300),
+  'ü\u0000😀',
+] as const
 
 const varString = (text: string): Uint8Array => {
   const encoder = encoding.createEncoder()
@@ -85,7 +125,9 @@ const itemMutations: readonly [MutateItem, ...MutateItem[]] = [
   },
   (_, item, __, donor) => {
     const part = donor()
-    return part?.kind === 'item' ? { ...item, content: part.content, length: part.length, bytes: part.bytes } : item
+    return part?.kind === 'item'
+      ? { ...item, content: part.content, length: part.length, bytes: part.bytes }
+      : item
   },
   (_, item) => ({ kind: 'gc', length: item.length }),
   (_, item) => ({ kind: 'skip', length: item.length }),
@@ -99,11 +141,18 @@ export interface Donors {
 }
 
 /** Makes an update say something else, in a well-formed way. */
-const mutateShape = (choices: Choices, shape: Shape, near: readonly Shape[], far: () => Shape | undefined): Shape => {
+const mutateShape = (
+  choices: Choices,
+  shape: Shape,
+  near: readonly Shape[],
+  far: () => Shape | undefined,
+): Shape => {
   const ids = idsIn([shape, ...near])
   const id = (): Id => {
     const known = choices.anyOf(ids) ?? { client: 1, clock: 0 }
-    return choices.happens(20) ? { ...known, clock: known.clock + choices.oneOf([1, 2, 1000, 2 ** 31]) } : known
+    return choices.happens(20)
+      ? { ...known, clock: known.clock + choices.oneOf([1, 2, 1000, 2 ** 31]) }
+      : known
   }
   const client = (): number => (choices.happens(60) ? id().client : choices.oneOf(numbers))
   const donor = (): Part | undefined => choices.anyOf(far()?.sections[0]?.parts ?? [])
@@ -119,16 +168,25 @@ const mutateShape = (choices: Choices, shape: Shape, near: readonly Shape[], far
     const next = choices.oneOf(itemMutations)(choices, part, id, donor)
     return withSection({ ...section, parts: changed(section.parts, index, next) })
   }
-  if (act === 'part' || act === 'item') return withSection({ ...section, parts: mutateParts(choices, section.parts, index, donor) })
+  if (act === 'part' || act === 'item')
+    return withSection({ ...section, parts: mutateParts(choices, section.parts, index, donor) })
   if (act === 'section') {
     return choices.happens(50)
       ? withSection({ ...section, client: client() })
-      : withSection({ ...section, clock: Math.max(0, section.clock + choices.oneOf([1, -1, 2, 100, -section.clock, 2 ** 31])) })
+      : withSection({
+          ...section,
+          clock: Math.max(0, section.clock + choices.oneOf([1, -1, 2, 100, -section.clock, 2 ** 31])),
+        })
   }
   return { sections: mutateSections(choices, sections, at, far), deletes }
 }
 
-const mutateParts = (choices: Choices, parts: readonly Part[], at: number, donor: () => Part | undefined): Part[] => {
+const mutateParts = (
+  choices: Choices,
+  parts: readonly Part[],
+  at: number,
+  donor: () => Part | undefined,
+): Part[] => {
   const part = parts[at]
   const other = choices.anyOf(parts)
   switch (choices.weighted({ drop: 2, repeat: 2, swap: 2, give: 2, gap: 3 })) {
@@ -145,7 +203,12 @@ const mutateParts = (choices: Choices, parts: readonly Part[], at: number, donor
   }
 }
 
-const mutateSections = (choices: Choices, sections: readonly Section[], at: number, far: () => Shape | undefined): Section[] => {
+const mutateSections = (
+  choices: Choices,
+  sections: readonly Section[],
+  at: number,
+  far: () => Shape | undefined,
+): Section[] => {
   const section = sections[at]
   if (!section) return [...sections]
   switch (choices.weighted({ drop: 2, repeat: 1, reverse: 1, give: 2, rename: 3 })) {
@@ -180,9 +243,15 @@ const mutateDeletes = (choices: Choices, deletes: readonly Deletion[], id: () =>
     case 'drop':
       return deletes.toSpliced(at, 1)
     case 'longer':
-      return changed(deletes, at, { ...one, ranges: [[clock, choices.oneOf([length + 1, ...numbers])], ...others] })
+      return changed(deletes, at, {
+        ...one,
+        ranges: [[clock, choices.oneOf([length + 1, ...numbers])], ...others],
+      })
     case 'earlier':
-      return changed(deletes, at, { ...one, ranges: [[Math.max(0, clock - choices.whole(1, 4)), length], ...others] })
+      return changed(deletes, at, {
+        ...one,
+        ranges: [[Math.max(0, clock - choices.whole(1, 4)), length], ...others],
+      })
     case 'twice':
       return changed(deletes, at, { ...one, ranges: [[clock, length], ...one.ranges] })
     case 'empty':
@@ -205,9 +274,13 @@ const mutateFields = (choices: Choices, fields: readonly Field[]): Field[] => {
       return changed(changed(fields, at, fields[to] ?? field), to, field)
     }
     case 'change':
-      if ('byte' in field) return changed(fields, at, { ...field, byte: field.byte ^ (1 << choices.below(8)) })
+      if ('byte' in field)
+        return changed(fields, at, { ...field, byte: field.byte ^ (1 << choices.below(8)) })
       if ('bytes' in field) return changed(fields, at, { ...field, bytes: mutateBytes(choices, field.bytes) })
-      return changed(fields, at, { ...field, value: choices.oneOf([field.value + 1, Math.max(0, field.value - 1), ...numbers]) })
+      return changed(fields, at, {
+        ...field,
+        value: choices.oneOf([field.value + 1, Math.max(0, field.value - 1), ...numbers]),
+      })
   }
 }
 
@@ -253,7 +326,10 @@ export const mutateUpdate = (choices: Choices, update: Uint8Array, { near, far }
   const times = choices.whole(1, 4)
   if (level === 'splice') {
     const other = choices.anyOf(far) ?? update
-    return joined(update.subarray(0, choices.below(update.length + 1)), other.subarray(choices.below(other.length + 1)))
+    return joined(
+      update.subarray(0, choices.below(update.length + 1)),
+      other.subarray(choices.below(other.length + 1)),
+    )
   }
   if (!shape || level === 'bytes') {
     let bytes = update
@@ -263,7 +339,8 @@ export const mutateUpdate = (choices: Choices, update: Uint8Array, { near, far }
   let mutated = shape
   const around = near.slice(-4).flatMap(one => tryShape(one) ?? [])
   if (level === 'shape') {
-    for (let left = times; left > 0; left--) mutated = mutateShape(choices, mutated, around, () => tryShape(choices.anyOf(far)))
+    for (let left = times; left > 0; left--)
+      mutated = mutateShape(choices, mutated, around, () => tryShape(choices.anyOf(far)))
     return bytesOf(fieldsOf(mutated))
   }
   let fields = fieldsOf(mutated)

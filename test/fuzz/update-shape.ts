@@ -45,7 +45,8 @@ const hasOrigin = 0x80
 const hasRight = 0x40
 const hasKey = 0x20
 
-const idOf = (id: Y.ID | null): Id | undefined => (id === null ? undefined : { client: id.client, clock: id.clock })
+const idOf = (id: Y.ID | null): Id | undefined =>
+  id === null ? undefined : { client: id.client, clock: id.clock }
 
 const partOf = (struct: Y.Item | Y.GC | Y.Skip): Part => {
   if (struct instanceof Y.GC) return { kind: 'gc', length: struct.length }
@@ -57,7 +58,12 @@ const partOf = (struct: Y.Item | Y.GC | Y.Skip): Part => {
     kind: 'item',
     origin: idOf(struct.origin),
     right: idOf(struct.rightOrigin),
-    parent: typeof parent === 'string' ? parent : parent instanceof Y.ID ? { client: parent.client, clock: parent.clock } : undefined,
+    parent:
+      typeof parent === 'string'
+        ? parent
+        : parent instanceof Y.ID
+          ? { client: parent.client, clock: parent.clock }
+          : undefined,
     key: struct.parentSub ?? undefined,
     content: struct.content.getRef(),
     bytes: encoding.toUint8Array(encoder.restEncoder),

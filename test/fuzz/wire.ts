@@ -134,7 +134,8 @@ export class Wire {
   async chunk(deadline = Date.now() + patienceMs): Promise<Buffer | 'ended' | undefined> {
     const line = await this.#line(deadline, true)
     if (line === undefined) return 'ended'
-    if (!/^[0-9a-fA-F]{1,8}$/.test(line)) throw bad(`a chunk begins with ${JSON.stringify(line.slice(0, 80))}`)
+    if (!/^[0-9a-fA-F]{1,8}$/.test(line))
+      throw bad(`a chunk begins with ${JSON.stringify(line.slice(0, 80))}`)
     const length = Number.parseInt(line, 16)
     if (length === 0) {
       await this.#headers(deadline)

@@ -1,4 +1,8 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
+import { scriptOf } from './built-script.ts'
 import { Finding, type Rule } from './finding.ts'
 import { patienceMs } from './wire.ts'
 import type { Present, Question, Read, Reply, Same } from './yjs-thread.ts'
@@ -8,16 +12,24 @@ interface Waiting {
   readonly failed: (error: Error) => void
 }
 
+/** Builds the thread and stands ready to start it. */
+export const openReader = async (): Promise<YjsReader> => {
+  const folder = await mkdtemp(join(tmpdir(), 'fuzz-reader-'))
+  return new YjsReader(await scriptOf('yjs-thread', folder), folder)
+}
+
 /** Asks real Yjs, in a thread that is replaced when it does not come back. */
 export class YjsReader {
   readonly #script: string
+  readonly #folder: string
   readonly #waiting = new Map<number, Waiting>()
   #worker: Worker | undefined
   #count = 0
 
-  /** @param script the built `yjs-thread.ts` */
-  constructor(script: string) {
+  /** @param script the built `yjs-thread.ts`, in a folder of its own */
+  constructor(script: string, folder: string) {
     this.#script = script
+    this.#folder = folder
   }
 
   /** Loads a document and writes `letters` letters to it. @throws Finding Z7 when that is impossible */
@@ -38,6 +50,7 @@ export class YjsReader {
 
   async close(): Promise<void> {
     await this.#worker?.terminate()
+    await rm(this.#folder, { recursive: true, force: true })
   }
 
   async #ask(rule: Rule, question: Question): Promise<Read | Same | Present> {

@@ -58,7 +58,8 @@ const read = (updates: readonly Uint8Array[], letters: number): Read => {
   const doc = load(updates)
   const atOnce = loadAtOnce(updates)
   const vector = Y.encodeStateVector(doc)
-  if (vectorOf(doc) !== vectorOf(atOnce)) throw new Error('one by one and at once, the updates lead to two states')
+  if (vectorOf(doc) !== vectorOf(atOnce))
+    throw new Error('one by one and at once, the updates lead to two states')
   const waiting = waits(doc) || waits(atOnce)
   // A root that nobody else uses: what others made of theirs must not matter here.
   doc.getText('visitor').insert(0, 'x'.repeat(letters))

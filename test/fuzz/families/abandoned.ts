@@ -12,7 +12,12 @@ export const abandoned = async (arena: Arena): Promise<void> => {
   const { choices } = arena
   const target = arena.stream()
   const first = latin1('x'.repeat(choices.oneOf([0, 1, 5000])))
-  arena.expect(await arena.ask(put(target, ContentType.binary, first)), [201], 'Z13', 'a stream cannot be created')
+  arena.expect(
+    await arena.ask(put(target, ContentType.binary, first)),
+    [201],
+    'Z13',
+    'a stream cannot be created',
+  )
   for (let left = choices.whole(1, 3); left > 0; left--) {
     const wire = await arena.open()
     const requests = Array.from({ length: choices.whole(1, 5) }, () =>
@@ -50,7 +55,7 @@ export const abandoned = async (arena: Arena): Promise<void> => {
 }
 
 /** As many readers as a stream may have come in now. Those that left may take a moment to be noticed. */
-const expectRoom = async (arena: Arena, target: string): Promise<void> => {
+export const expectRoom = async (arena: Arena, target: string): Promise<void> => {
   const { readersPerStream } = arena.around
   const deadline = Date.now() + patienceMs
   for (;;) {

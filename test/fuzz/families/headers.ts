@@ -38,38 +38,54 @@ export const headers = async (arena: Arena): Promise<void> => {
   await stream.check()
 }
 
+interface Asked {
+  readonly answer: Answer | 'ended'
+  /** Whether it was one request, and the one it seems to be. */
+  readonly isSure: boolean
+}
+
 /** A request with odd fields: those first that come first, as given ones may be repeated. */
-const odd = async (arena: Arena, request: Request): Promise<Answer | 'ended'> => {
+const odd = async (arena: Arena, request: Request): Promise<Asked> => {
   const { choices } = arena
   const { fields, breaks } = oddHeaders(choices)
   const replaced = new Set(fields.map(([name]) => name.toLowerCase()))
   // Half of the time what is odd takes the place of what was in order.
-  const kept = (request.headers ?? []).filter(([name]) => !replaced.has(name.toLowerCase()) || choices.happens(20))
+  const kept = (request.headers ?? []).filter(
+    ([name]) => !replaced.has(name.toLowerCase()) || choices.happens(20),
+  )
   const wire = await arena.open()
-  arena.write(wire, encodeRequest({ ...request, headers: choices.happens(50) ? [...kept, ...fields] : [...fields, ...kept] }))
+  arena.write(
+    wire,
+    encodeRequest({ ...request, headers: choices.happens(50) ? [...kept, ...fields] : [...fields, ...kept] }),
+  )
   if (breaks) await arena.hurry(wire)
   const answer = await arena.answer(wire, request.method)
   if (breaks) arena.drop(wire)
   else arena.close(wire)
-  if (answer === 'ended' && !breaks) throw new Finding('Z1', `${request.method} was not answered: the connection ended`)
-  return answer
+  if (answer === 'ended' && !breaks) {
+    throw new Finding('Z1', `${request.method} was not answered: the connection ended`)
+  }
+  return { answer, isSure: !breaks }
 }
-
-const created = (answer: Answer | 'ended'): boolean => answer !== 'ended' && answer.status === 201
 
 /** A stream made with odd fields is a stream like any other: what it says it is, it takes. */
 const createOther = async (arena: Arena): Promise<void> => {
   const isDocument = arena.choices.happens(25)
   const target = isDocument ? arena.document() : arena.stream()
-  const answer = await odd(arena, put(target, ContentType.binary))
-  if (answer === 'ended' || !created(answer)) return
+  const { answer } = await odd(arena, put(target, ContentType.binary))
+  if (answer === 'ended' || answer.status !== 201) return
   const type = header(answer, 'Content-Type') ?? ''
   const isOver = header(answer, Header.closed) !== undefined
   const isJson = /json/i.test(type)
   const body = isDocument ? Uint8Array.of(2, 0, 0) : latin1(isJson ? '{"a":1}' : 'abc')
   const appended = await arena.ask(post(target, body, type))
   // Its time may be over already.
-  arena.expect(appended, isOver ? [409, 404] : [204, 404], 'Z13', `a stream that was created as ${type} does not take it`)
+  arena.expect(
+    appended,
+    isOver ? [409, 404] : [204, 404],
+    'Z13',
+    `a stream that was created as ${type} does not take it`,
+  )
   if (appended.status === 204) await arena.whole(target)
 }
 
@@ -81,7 +97,8 @@ const live = async (arena: Arena, target: string): Promise<void> => {
   const request = get(target, { [Query.offset]: Sentinel.tail, [Query.live]: mode })
   arena.write(wire, encodeRequest({ ...request, headers: fields }))
   const head = await wire.head()
-  if (head === 'ended' && !breaks) throw new Finding('Z1', 'a live read was not answered: the connection ended')
+  if (head === 'ended' && !breaks)
+    throw new Finding('Z1', 'a live read was not answered: the connection ended')
   if (head !== 'ended') {
     checkHead(head)
     if (head.status >= 500) throw new Finding('Z3', `a live read was answered ${head.status}`)
@@ -107,8 +124,8 @@ class Watched {
 
   async append(): Promise<void> {
     const item = this.#isJson ? `{"n":${this.#count++}}` : `line ${this.#count++}\n`
-    const answer = await odd(this.#arena, post(this.#target, latin1(item), this.#type))
-    if (answer === 'ended') this.#unknown.add(item)
+    const { answer, isSure } = await odd(this.#arena, post(this.#target, latin1(item), this.#type))
+    if (answer === 'ended' || (answer.status < 300 && !isSure)) this.#unknown.add(item)
     else if (answer.status < 300) {
       // A batch that is a repetition is acknowledged too, and appends nothing.
       const isRepeated = answer.status === 204 && header(answer, Header.producerSeq) !== undefined
@@ -121,7 +138,10 @@ class Watched {
     const items = this.#isJson ? content.slice(1, -1).split(/,(?=\{)/) : content.split(/(?<=\n)/)
     const known = items.filter(item => item !== '' && !this.#unknown.delete(item))
     if (known.join() !== this.#acknowledged.join()) {
-      throw new Finding('Z6', `the stream holds ${JSON.stringify(known)}, acknowledged was ${JSON.stringify(this.#acknowledged)}`)
+      throw new Finding(
+        'Z6',
+        `the stream holds ${JSON.stringify(known)}, acknowledged was ${JSON.stringify(this.#acknowledged)}`,
+      )
     }
   }
 

@@ -1,4 +1,14 @@
-import { absentState, ContentType, decodeFrames, DefaultAwareness, encodeAwareness, encodeFrames, FrameError, Query, Sentinel } from '../../../protocol/index.ts'
+import {
+  absentState,
+  ContentType,
+  DefaultAwareness,
+  decodeFrames,
+  encodeAwareness,
+  encodeFrames,
+  FrameError,
+  Query,
+  Sentinel,
+} from '../../../protocol/index.ts'
 import type { Arena } from '../arena.ts'
 import type { Choices } from '../choices.ts'
 import { Finding } from '../finding.ts'
@@ -8,7 +18,19 @@ import { mutateBytes } from '../update-mutations.ts'
 /** Nobody else is called so. */
 const calm = { client: 4_294_967_291, clock: 7, state: '{"name":"calm"}' }
 
-const states = ['{}', absentState, '{"cursor":{"a":[1,2]}}', '"text"', '0', '[]', 'true', '{"__proto__":1}', 'no JSON', '', '{"a":"\u0000"}'] as const
+const states = [
+  '{}',
+  absentState,
+  '{"cursor":{"a":[1,2]}}',
+  '"text"',
+  '0',
+  '[]',
+  'true',
+  '{"__proto__":1}',
+  'no JSON',
+  '',
+  '{"a":"\u0000"}',
+] as const
 const clocks = [0, 1, 2, 127, 2 ** 31, 2 ** 32, 2 ** 53 - 1] as const
 
 const entries = (choices: Choices) =>
@@ -43,7 +65,12 @@ export const presence = async (arena: Arena): Promise<void> => {
   const document = arena.document()
   const awareness = { [Query.awareness]: choices.happens(70) ? choices.word(1, 10) : DefaultAwareness }
   const target = withQuery(document, awareness)
-  arena.expect(await arena.ask(put(document, ContentType.binary)), [201], 'Z13', 'a document cannot be created')
+  arena.expect(
+    await arena.ask(put(document, ContentType.binary)),
+    [201],
+    'Z13',
+    'a document cannot be created',
+  )
   const bodies: Uint8Array[] = []
   const send = async (body: Uint8Array) => {
     const answer = await arena.ask(post(target, body))
@@ -61,7 +88,8 @@ export const presence = async (arena: Arena): Promise<void> => {
   const roster = await arena.ask(get(document, { ...awareness, [Query.offset]: Sentinel.snapshot }))
   arena.expect(roster, [200], 'Z8', 'nobody can join')
   const present = await arena.around.reader.present(framesOf(roster.body))
-  if (present.get(calm.client) !== calm.state) throw new Finding('Z8', 'somebody present is not in the roster')
+  if (present.get(calm.client) !== calm.state)
+    throw new Finding('Z8', 'somebody present is not in the roster')
 }
 
 const framesOf = (bytes: Uint8Array): Uint8Array[] => {

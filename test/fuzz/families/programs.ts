@@ -1,5 +1,15 @@
 import { createParser } from 'eventsource-parser'
-import { ContentType, ErrorCode, Header, Live, Path, Present, Query, Sentinel, SseEvent } from '../../../protocol/index.ts'
+import {
+  ContentType,
+  ErrorCode,
+  Header,
+  Live,
+  Path,
+  Present,
+  Query,
+  Sentinel,
+  SseEvent,
+} from '../../../protocol/index.ts'
 import type { Arena } from '../arena.ts'
 import { Finding } from '../finding.ts'
 import { codeOf } from '../judgement.ts'
@@ -71,7 +81,23 @@ class Program {
 
   async #step(model: Model): Promise<void> {
     const { choices } = this.#arena
-    switch (choices.weighted({ append: 8, batch: 8, sequence: 2, type: 1, close: 2, create: 2, fork: 3, remove: 2, read: 4, follow: 3, wait: 1, hear: 2 })) {
+    switch (
+      choices.weighted({
+        append: 8,
+        batch: 8,
+        sequence: 2,
+        type: 1,
+        close: 2,
+        create: 2,
+        fork: 3,
+        remove: 2,
+        read: 4,
+        follow: 3,
+        wait: 1,
+        hear: 2,
+        brief: 1,
+      })
+    ) {
       case 'append':
         return this.#append(model)
       case 'batch':
@@ -100,7 +126,29 @@ class Program {
         if (choices.happens(50)) return this.#heard(follower)
         return this.#arena.drop(follower.wire)
       }
+      case 'brief':
+        return this.#brief()
     }
+  }
+
+  /** A stream whose time is over when it begins, and another in its place. */
+  async #brief(): Promise<void> {
+    const arena = this.#arena
+    const target = arena.stream()
+    const lifetime = arena.choices.oneOf([
+      [Header.ttl, '0'],
+      [Header.expiresAt, '2001-01-01T00:00:00Z'],
+    ] as const)
+    const { headers = [], ...request } = put(target, ContentType.binary, this.#line())
+    this.#expect(await arena.ask({ ...request, headers: [...headers, lifetime] }), 201, 'creating a stream')
+    this.#expect(
+      await arena.ask(get(target, { [Query.offset]: Sentinel.start })),
+      404,
+      'reading what is over',
+    )
+    this.#expect(await arena.ask(put(target, ContentType.binary)), 201, 'creating a stream in its place')
+    const content = await arena.whole(target)
+    if (content.length > 0) throw new Finding('Z6', 'a new stream holds bytes of one whose time was over')
   }
 
   #line(): Buffer {
@@ -129,12 +177,16 @@ class Program {
     const closed = choices.happens(10)
     const body = choices.happens(40) ? this.#line() : undefined
     const { headers = [], ...request } = put(model.target, ContentType.binary, body)
-    const answer = await this.#arena.ask({ ...request, headers: closed ? [...headers, [Header.closed, Present]] : headers })
+    const answer = await this.#arena.ask({
+      ...request,
+      headers: closed ? [...headers, [Header.closed, Present]] : headers,
+    })
     if (model.state === 'absent') {
       this.#expect(answer, 201, 'creating a stream')
       Object.assign(model, fresh(model.target, model.life + 1), { state: closed ? 'closed' : 'open' })
       this.#grew(model, answer, ...(body ? [body] : []))
-    } else if (model.state === 'soft' || model.source || closed !== (model.state === 'closed')) this.#expect(answer, 409, 'creating another stream over one')
+    } else if (model.state === 'soft' || model.source || closed !== (model.state === 'closed'))
+      this.#expect(answer, 409, 'creating another stream over one')
     else this.#expect(answer, 200, 'creating a stream again')
   }
 
@@ -145,7 +197,10 @@ class Program {
     const [token = '', length = 0] = choices.anyOf([...source.tokens]) ?? []
     const isWhole = choices.happens(40)
     const path = source.target.startsWith(Path.streams) ? source.target : ''
-    const fields: [string, string][] = [['Content-Type', ContentType.binary], [Header.forkedFrom, path]]
+    const fields: [string, string][] = [
+      ['Content-Type', ContentType.binary],
+      [Header.forkedFrom, path],
+    ]
     if (!isWhole) fields.push([Header.forkOffset, token])
     const answer = await this.#arena.ask({ method: 'PUT', target: model.target, headers: fields })
     this.#expect(answer, 201, 'forking a stream')
@@ -171,7 +226,9 @@ class Program {
     const expected = seen && epoch === seen.epoch ? seen.seq + 1 : 0
     const seq = Math.max(0, expected + choices.oneOf([0, 0, 0, -1, 1, 5]))
     const line = this.#line()
-    const answer = await this.#arena.ask(post(model.target, line, ContentType.binary, producer(id, epoch, seq)))
+    const answer = await this.#arena.ask(
+      post(model.target, line, ContentType.binary, producer(id, epoch, seq)),
+    )
     const status = this.#absent(model) ?? this.#verdict(model, seen, epoch, seq)
     if (status === undefined) return
     this.#expect(answer, status, `batch ${epoch}/${seq} after ${seen ? `${seen.epoch}/${seen.seq}` : 'none'}`)
@@ -181,7 +238,12 @@ class Program {
   }
 
   /** PROTOCOL 5.2.1, as BAD-INPUTS 15 to 22 read it; undefined where they leave it open. */
-  #verdict({ state }: Model, seen: { epoch: number; seq: number } | undefined, epoch: number, seq: number): number | undefined {
+  #verdict(
+    { state }: Model,
+    seen: { epoch: number; seq: number } | undefined,
+    epoch: number,
+    seq: number,
+  ): number | undefined {
     if (seen && epoch < seen.epoch) return 403
     if (state === 'closed') return 409
     if (!seen) return epoch > 0 && seq > 0 ? 400 : seq > 0 ? 409 : 200
@@ -193,7 +255,9 @@ class Program {
     const { choices } = this.#arena
     const seq = Math.max(0, model.lastSeq + choices.oneOf([1, 2, 0, -1]))
     const line = this.#line()
-    const answer = await this.#arena.ask(post(model.target, line, ContentType.binary, [[Header.seq, String(seq).padStart(8, '0')]]))
+    const answer = await this.#arena.ask(
+      post(model.target, line, ContentType.binary, [[Header.seq, String(seq).padStart(8, '0')]]),
+    )
     const status = this.#absent(model) ?? (model.state === 'closed' || seq <= model.lastSeq ? 409 : 204)
     if (!this.#expect(answer, status, 'an append with a sequence')) return
     this.#grew(model, answer, line)
@@ -207,7 +271,9 @@ class Program {
 
   async #close(model: Model): Promise<void> {
     const line = this.#arena.choices.happens(50) ? this.#line() : Buffer.alloc(0)
-    const answer = await this.#arena.ask(post(model.target, line, ContentType.binary, [[Header.closed, Present]]))
+    const answer = await this.#arena.ask(
+      post(model.target, line, ContentType.binary, [[Header.closed, Present]]),
+    )
     const status = this.#absent(model) ?? (model.state === 'closed' && line.length > 0 ? 409 : 204)
     if (!this.#expect(answer, status, 'closing a stream')) return
     if (model.state === 'open') this.#grew(model, answer, line)
@@ -236,14 +302,18 @@ class Program {
     const status = this.#absent(model)
     if (status !== undefined) return void this.#expect(answer, status, 'reading what is not there')
     this.#expect(answer, 200, 'reading from an offset')
-    if (!answer.body.equals(model.content.subarray(before))) throw new Finding('Z6', `from ${token} come other bytes`)
+    if (!answer.body.equals(model.content.subarray(before)))
+      throw new Finding('Z6', `from ${token} come other bytes`)
   }
 
   async #follow(model: Model): Promise<void> {
     const { choices } = this.#arena
     const [token, from] = choices.anyOf([...model.tokens]) ?? [Sentinel.tail, model.content.length]
     const wire = await this.#arena.open()
-    const request = { method: 'GET', target: withQuery(model.target, { [Query.offset]: token, [Query.live]: Live.sse }) }
+    const request = {
+      method: 'GET',
+      target: withQuery(model.target, { [Query.offset]: token, [Query.live]: Live.sse }),
+    }
     this.#arena.write(wire, encodeRequest(request))
     const answer = await this.#arena.answerOrHead(wire, 'GET')
     if (answer === 'ended') throw new Finding('Z1', 'a live read was not answered: the connection ended')
@@ -260,9 +330,14 @@ class Program {
   /** A long-poll at the tail, and what comes in the meantime. */
   async #wait(model: Model): Promise<void> {
     if (model.state !== 'open') return
-    const [[token, before] = ['', 0]] = [...model.tokens].filter(([, length]) => length === model.content.length)
+    const [[token, before] = ['', 0]] = [...model.tokens].filter(
+      ([, length]) => length === model.content.length,
+    )
     const wire = await this.#arena.open()
-    const request = { method: 'GET', target: withQuery(model.target, { [Query.offset]: token, [Query.live]: Live.longPoll }) }
+    const request = {
+      method: 'GET',
+      target: withQuery(model.target, { [Query.offset]: token, [Query.live]: Live.longPoll }),
+    }
     this.#arena.write(wire, encodeRequest(request))
     if (this.#arena.choices.happens(60)) await this.#append(model)
     const answer = await this.#arena.answer(wire, 'GET')
@@ -271,7 +346,8 @@ class Program {
     const since = model.content.subarray(before)
     // The wait may have been over before the append.
     this.#arena.expect(answer, since.length > 0 ? [200, 204] : [204], 'Z13', 'a long-poll has another end')
-    if (answer.status === 200 && !answer.body.equals(since)) throw new Finding('Z6', 'a long-poll brings other bytes')
+    if (answer.status === 200 && !answer.body.equals(since))
+      throw new Finding('Z6', 'a long-poll brings other bytes')
     this.#arena.close(wire)
   }
 
@@ -291,12 +367,17 @@ class Program {
       parser.feed(chunk.toString('latin1'))
     }
     this.#arena.drop(wire)
-    if (isThere && !expected.subarray(0, heard.length).equals(heard)) throw new Finding('Z6', 'a follower hears other bytes')
+    if (isThere && !expected.subarray(0, heard.length).equals(heard))
+      throw new Finding('Z6', 'a follower hears other bytes')
   }
 
   async #check(model: Model): Promise<void> {
     if (model.state !== 'open' && model.state !== 'closed') return
     const content = await this.#arena.whole(model.target)
-    if (!content.equals(model.content)) throw new Finding('Z6', `the stream holds ${content.length} bytes, acknowledged were ${model.content.length}`)
+    if (!content.equals(model.content))
+      throw new Finding(
+        'Z6',
+        `the stream holds ${content.length} bytes, acknowledged were ${model.content.length}`,
+      )
   }
 }

@@ -2,8 +2,8 @@ import { ContentType } from '../../../protocol/index.ts'
 import type { Arena } from '../arena.ts'
 import type { Choices } from '../choices.ts'
 import { Finding } from '../finding.ts'
-import { mutateBytes } from '../update-mutations.ts'
 import { latin1, put } from '../request.ts'
+import { mutateBytes } from '../update-mutations.ts'
 import type { Wire } from '../wire.ts'
 
 /** A request as bytes, and what is known of its end. */
@@ -16,38 +16,111 @@ interface Piece {
   readonly end: 'sound' | 'refused' | 'unclear'
 }
 
-const chunk = (text: string, extension = ''): string => `${text.length.toString(16)}${extension}\r\n${text}\r\n`
+const chunk = (text: string, extension = ''): string =>
+  `${text.length.toString(16)}${extension}\r\n${text}\r\n`
 
-const sizes = ['0x5', '-1', '+5', ' 5', '5 ', '', 'g', 'ffffffffffffffff', '100000000', '7fffffff', '00000000000000000005', '5\n', '5;', '5;a="', '\u0000', '5 5'] as const
-const lengths = ['-1', '+5', '5, 5', '5,6', '0x5', '5 5', '1e1', '99999999999999999999', '4294967301', 'a', '5;', '\u00b2'] as const
+const sizes = [
+  '0x5',
+  '-1',
+  '+5',
+  ' 5',
+  '5 ',
+  '',
+  'g',
+  'ffffffffffffffff',
+  '100000000',
+  '7fffffff',
+  '00000000000000000005',
+  '5\n',
+  '5;',
+  '5;a="',
+  '\u0000',
+  '5 5',
+] as const
+const lengths = [
+  '-1',
+  '+5',
+  '5, 5',
+  '5,6',
+  '0x5',
+  '5 5',
+  '1e1',
+  '99999999999999999999',
+  '4294967301',
+  'a',
+  '5;',
+  '\u00b2',
+] as const
 
 /** Requests to append `text`, most of them with something wrong about where they end. */
 const piece = (choices: Choices, target: string, text: string, bodyBytes: number): Piece => {
   const head = (...fields: readonly string[]) =>
-    [`POST ${target} HTTP/1.1`, 'Host: fuzz', `Content-Type: ${ContentType.binary}`, ...fields, '', ''].join('\r\n')
+    [`POST ${target} HTTP/1.1`, 'Host: fuzz', `Content-Type: ${ContentType.binary}`, ...fields, '', ''].join(
+      '\r\n',
+    )
   const sound = (bytes: string): Piece => ({ bytes: latin1(bytes), method: 'POST', body: text, end: 'sound' })
-  const refused = (bytes: string): Piece => ({ bytes: latin1(bytes), method: 'POST', body: undefined, end: 'refused' })
-  const unclear = (bytes: string, method = 'POST'): Piece => ({ bytes: latin1(bytes), method, body: undefined, end: 'unclear' })
+  const refused = (bytes: string): Piece => ({
+    bytes: latin1(bytes),
+    method: 'POST',
+    body: undefined,
+    end: 'refused',
+  })
+  const unclear = (bytes: string, method = 'POST'): Piece => ({
+    bytes: latin1(bytes),
+    method,
+    body: undefined,
+    end: 'unclear',
+  })
   const length = `Content-Length: ${text.length}`
   const chunked = 'Transfer-Encoding: chunked'
   const half = text.length >> 1
-  switch (choices.weighted({ plain: 4, chunks: 4, extensions: 2, trailers: 2, read: 2, badSize: 4, badLength: 4, both: 3, short: 2, long: 2, noise: 2, method: 2, version: 2, breaks: 3, large: 1, mutated: 6 })) {
+  switch (
+    choices.weighted({
+      plain: 4,
+      chunks: 4,
+      extensions: 2,
+      trailers: 2,
+      read: 2,
+      badSize: 4,
+      badLength: 4,
+      both: 3,
+      short: 2,
+      long: 2,
+      noise: 2,
+      method: 2,
+      version: 2,
+      breaks: 3,
+      large: 1,
+      mutated: 6,
+    })
+  ) {
     case 'plain':
       return sound(head(length) + text)
     case 'chunks':
       return sound(`${head(chunked)}${chunk(text.slice(0, half))}${chunk(text.slice(half))}0\r\n\r\n`)
     case 'extensions':
-      return sound(`${head(chunked)}${chunk(text, choices.oneOf([';a', ';a=b', ';a="b c"', `;a=${'b'.repeat(500)}`]))}0;last\r\n\r\n`)
+      return sound(
+        `${head(chunked)}${chunk(text, choices.oneOf([';a', ';a=b', ';a="b c"', `;a=${'b'.repeat(500)}`]))}0;last\r\n\r\n`,
+      )
     case 'trailers':
-      return sound(`${head(chunked, 'Trailer: X-Sum')}${chunk(text)}0\r\n${choices.oneOf(['X-Sum: 1', 'Content-Length: 3', 'Host: other', 'Producer-Id: p'])}\r\n\r\n`)
+      return sound(
+        `${head(chunked, 'Trailer: X-Sum')}${chunk(text)}0\r\n${choices.oneOf(['X-Sum: 1', 'Host: other', 'Producer-Id: p'])}\r\n\r\n`,
+      )
     case 'read':
-      return { bytes: latin1(`GET ${target}?offset=-1 HTTP/1.1\r\nHost: fuzz\r\n\r\n`), method: 'GET', body: undefined, end: 'sound' }
+      return {
+        bytes: latin1(`GET ${target}?offset=-1 HTTP/1.1\r\nHost: fuzz\r\n\r\n`),
+        method: 'GET',
+        body: undefined,
+        end: 'sound',
+      }
     case 'badSize':
       return unclear(`${head(chunked)}${choices.oneOf(sizes)}\r\n${text}\r\n0\r\n\r\n`)
     case 'badLength':
       return refused(head(`Content-Length: ${choices.oneOf(lengths)}`) + text)
     case 'both':
-      return refused(`${choices.happens(50) ? head(length, chunked) : head(chunked, length)}${chunk(text)}0\r\n\r\n`)
+      return refused(
+        `${choices.happens(50) ? head(length, chunked) : head(chunked, length)}${chunk(text)}0\r\n\r\n`,
+      )
     case 'short':
       return unclear(head(`Content-Length: ${half}`) + text)
     case 'long':
@@ -55,28 +128,66 @@ const piece = (choices: Choices, target: string, text: string, bodyBytes: number
     case 'noise':
       return unclear(Buffer.from(choices.bytes(choices.whole(1, 60))).toString('latin1'), 'GET')
     case 'method': {
-      const line = choices.oneOf(['GET', 'TRACE', 'CONNECT', 'PRI', 'get', 'G\u00c9T', '', 'A'.repeat(5000), 'SOURCE', 'DELETE\t'])
+      const line = choices.oneOf([
+        'GET',
+        'TRACE',
+        'CONNECT',
+        'PRI',
+        'get',
+        'G\u00c9T',
+        '',
+        'A'.repeat(5000),
+        'SOURCE',
+        'DELETE\t',
+      ])
       return unclear(`${line} ${target} HTTP/1.1\r\nHost: fuzz\r\n\r\n`, line)
     }
     case 'version': {
-      const version = choices.oneOf(['HTTP/1.0', 'HTTP/0.9', 'HTTP/2.0', 'HTTP/1.2', 'HTTP/11', 'http/1.1', 'HTTP/1.1 ', 'HTTP/1,1', '', 'ICY', 'RTSP/1.0'])
+      const version = choices.oneOf([
+        'HTTP/1.0',
+        'HTTP/0.9',
+        'HTTP/2.0',
+        'HTTP/1.2',
+        'HTTP/11',
+        'http/1.1',
+        'HTTP/1.1 ',
+        'HTTP/1,1',
+        '',
+        'ICY',
+        'RTSP/1.0',
+      ])
       return unclear(`GET ${target} ${version}\r\n${choices.happens(50) ? 'Host: fuzz\r\n' : ''}\r\n`, 'GET')
     }
     case 'breaks':
-      return unclear(choices.oneOf([
-        'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', '\u0016\u0003\u0001\u0002\u0000\u0001', '\r\n\r\n\r\n', '\n', 'GET / HTTP/1.1\n\n', `GET ${target} HTTP/1.1\r\rHost: fuzz\r\r`,
-        `GET ${target} HTTP/1.1\r\nHost: fuzz\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\n\r\n`,
-        `GET ${target}?live=sse&offset=now HTTP/1.1\r\nHost: fuzz\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n`,
-        'GET / HTTP/1.1\r\n\r\n', 'OPTIONS * HTTP/1.1\r\nHost: fuzz\r\n\r\n', 'GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n', 'CONNECT fuzz:80 HTTP/1.1\r\nHost: fuzz:80\r\n\r\n',
-      ]), 'GET')
+      return unclear(
+        choices.oneOf([
+          'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n',
+          '\u0016\u0003\u0001\u0002\u0000\u0001',
+          '\r\n\r\n\r\n',
+          '\n',
+          'GET / HTTP/1.1\n\n',
+          `GET ${target} HTTP/1.1\r\rHost: fuzz\r\r`,
+          `GET ${target} HTTP/1.1\r\nHost: fuzz\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\n\r\n`,
+          `GET ${target}?live=sse&offset=now HTTP/1.1\r\nHost: fuzz\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n`,
+          'GET / HTTP/1.1\r\n\r\n',
+          'OPTIONS * HTTP/1.1\r\nHost: fuzz\r\n\r\n',
+          'GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n',
+          'CONNECT fuzz:80 HTTP/1.1\r\nHost: fuzz:80\r\n\r\n',
+        ]),
+        'GET',
+      )
     case 'large': {
       const most = bodyBytes + choices.whole(-1, 1)
       const body = `${text.slice(0, -1)}${'y'.repeat(most - text.length)}\n`
-      const bytes = choices.happens(50) ? head(`Content-Length: ${most}`) + body : `${head(chunked)}${chunk(body)}0\r\n\r\n`
+      const bytes = choices.happens(50)
+        ? head(`Content-Length: ${most}`) + body
+        : `${head(chunked)}${chunk(body)}0\r\n\r\n`
       return { bytes: latin1(bytes), method: 'POST', body, end: most <= bodyBytes ? 'sound' : 'refused' }
     }
     case 'mutated': {
-      let bytes: Uint8Array = latin1(choices.happens(50) ? head(length) + text : `${head(chunked)}${chunk(text)}0\r\n\r\n`)
+      let bytes: Uint8Array = latin1(
+        choices.happens(50) ? head(length) + text : `${head(chunked)}${chunk(text)}0\r\n\r\n`,
+      )
       for (let left = choices.whole(1, 3); left > 0; left--) bytes = mutateBytes(choices, bytes)
       return { bytes: Buffer.from(bytes), method: 'POST', body: undefined, end: 'unclear' }
     }
@@ -115,12 +226,14 @@ export const wires = async (arena: Arena): Promise<void> => {
         isKnown = false
         break
       }
-      if (answer === 'ended') throw new Finding('Z1', 'a whole request was not answered: the connection ended')
+      if (answer === 'ended')
+        throw new Finding('Z1', 'a whole request was not answered: the connection ended')
       if (answer.status === 204 && body !== undefined) acknowledged.push(body)
       else if (method === 'POST') arena.expect(answer, [204], 'Z13', 'a whole append is refused')
       continue
     }
-    if (end === 'refused' && answer !== 'ended' && answer.status < 400) throw new Finding('Z13', 'a request is taken whose end nobody knows')
+    if (end === 'refused' && answer !== 'ended' && answer.status < 400)
+      throw new Finding('Z13', 'a request is taken whose end nobody knows')
     // Whether it was one request, and which, is a matter of opinion from here on.
     isKnown = end === 'refused' && !pipelined
     break
@@ -149,11 +262,19 @@ const leave = (arena: Arena, wire: Wire, choices: Choices): void => {
   else wire.endWriting()
 }
 
-const check = async (arena: Arena, target: string, hidden: string | undefined, acknowledged: readonly string[] | undefined): Promise<void> => {
+const check = async (
+  arena: Arena,
+  target: string,
+  hidden: string | undefined,
+  acknowledged: readonly string[] | undefined,
+): Promise<void> => {
   const smuggled = hidden === undefined ? undefined : await arena.whole(hidden)
   if (smuggled && smuggled.length > 0) throw new Finding('Z6', 'a part of a body was taken for a request')
   const content = (await arena.whole(target)).toString('latin1')
   if (acknowledged && content !== acknowledged.join('')) {
-    throw new Finding('Z6', `the stream holds ${JSON.stringify(content.slice(0, 300))}, acknowledged was ${JSON.stringify(acknowledged.join('').slice(0, 300))}`)
+    throw new Finding(
+      'Z6',
+      `the stream holds ${JSON.stringify(content.slice(0, 300))}, acknowledged was ${JSON.stringify(acknowledged.join('').slice(0, 300))}`,
+    )
   }
 }

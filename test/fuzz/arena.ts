@@ -52,7 +52,9 @@ export class Arena {
   constructor(choices: Choices, around: Surroundings, label: string) {
     this.choices = choices
     this.around = around
-    this.#prefix = `${label}-${randomInt(2 ** 32).toString(36)}`
+    this.#prefix = `${label}-${randomInt(2 ** 32)
+      .toString(36)
+      .padStart(7, '0')}`
   }
 
   /** A stream nobody has used, removed in the end. */

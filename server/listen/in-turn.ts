@@ -13,9 +13,10 @@ export const inTurn = (respond: RequestListener): RequestListener => {
     const { socket } = incoming
     const before = last.get(socket)
     last.set(socket, outgoing)
-    if (!before || before.closed) return respond(incoming, outgoing)
-    before.once('close', () => {
+    const begin = () => {
       if (!socket.destroyed && !socket.writableEnded) respond(incoming, outgoing)
-    })
+    }
+    if (!before || before.closed) begin()
+    else before.once('close', begin)
   }
 }

@@ -106,5 +106,5 @@ const write = async (arena: Arena, requests: readonly (readonly Uint8Array[])[])
   await log.begin([])
   for (const updates of requests) await log.post(encodeFrames(updates))
   await log.check()
-  await log.checkSnapshot()
+  await log.checkSnapshot(true)
 }

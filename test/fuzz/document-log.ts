@@ -108,7 +108,7 @@ export class DocumentLog {
   }
 
   /** Writes until a snapshot is due, waits for it, and joins by it. */
-  async checkSnapshot(): Promise<void> {
+  async checkSnapshot(isHonest: boolean): Promise<void> {
     const arena = this.#arena
     const { reader, compactBytes } = arena.around
     const { edit } = await reader.read(await this.#readAll(), compactBytes)
@@ -117,7 +117,7 @@ export class DocumentLog {
     const after = header(snapshot, Header.nextOffset) ?? ''
     const tail = await arena.ask(get(this.#target, { [Query.offset]: after }))
     arena.expect(tail, [200], 'Z9', 'what follows a snapshot cannot be read')
-    await reader.compare(await this.#readAll(), [snapshot.body, ...decodeFrames(tail.body)])
+    await reader.compare(await this.#readAll(), [snapshot.body, ...decodeFrames(tail.body)], isHonest)
   }
 
   async #snapshot(): Promise<Answer> {

@@ -99,20 +99,30 @@ class Run {
     const began = performance.now()
     const deadline = Date.now() + seconds * 1000
     subject.onComplaint = complaint => this.#failed(new Finding('Z10', complaint))
-    canary.disturbed().catch(error => this.#disturbed(error))
+    const disturbed = (error: unknown) => this.#disturbed(session, error)
+    canary.disturbed().catch(disturbed)
     void subject.ended.then(() => {
       this.#stopped = true
     })
     let warm: Weight | undefined
-    const warming = this.#after(warmUp * seconds * 1000, async () => {
-      warm = await weigh(session)
-    })
+    const warming = setTimeout(
+      async () => {
+        warm = await weigh(session).catch(() => undefined)
+      },
+      warmUp * seconds * 1000,
+    )
     await Promise.all(Array.from({ length: lanes }, () => this.#lane(session, deadline)))
     const lasted = (performance.now() - began) / 1000
-    warming.cancel()
-    const calm = await this.#attempt(() => canary.end(), { delivered: 0, slowestMs: 0 })
+    clearTimeout(warming)
+    const calm = await canary.end().catch(async error => {
+      await disturbed(error)
+      return { delivered: 0, slowestMs: 0 }
+    })
     session.rest()
-    const end = subject.isOver ? undefined : await this.#attempt(() => settled(session), undefined)
+    const end = await settled(session).catch(async error => {
+      await disturbed(error)
+      return undefined
+    })
     warm ??= end
     if (end) await session.close()
     else await subject.kill().then(() => session.close())
@@ -155,7 +165,7 @@ class Run {
       this.#under.delete(index)
       this.#recent.unshift(index)
       this.#recent.length = Math.min(this.#recent.length, lanes)
-      if (failure) this.#add(failure, index)
+      if (failure && (await this.#isAlive(session))) this.#add(failure, index)
     }
   }
 
@@ -173,18 +183,22 @@ class Run {
     this.#failures.set(finding.signature, { failure, indices: [...this.#under, ...this.#recent] })
   }
 
-  #disturbed(error: unknown): void {
-    this.#stopped = true
-    this.#failed(error instanceof Finding ? error : new Finding('Z11', String(error)))
+  /** When the process is gone or stands still, everything else fails for that reason alone. */
+  async #isAlive({ subject }: Session): Promise<boolean> {
+    try {
+      await subject.measure(answerMs)
+      return true
+    } catch (error) {
+      this.#stopped = true
+      if (error instanceof Finding && !subject.isOver) this.#failed(error)
+      return false
+    }
   }
 
-  async #attempt<T>(work: () => Promise<T>, otherwise: T): Promise<T> {
-    try {
-      return await work()
-    } catch (error) {
-      this.#disturbed(error)
-      return otherwise
-    }
+  async #disturbed(session: Session, error: unknown): Promise<void> {
+    this.#stopped = true
+    if (!(await this.#isAlive(session))) return
+    this.#failed(error instanceof Finding ? error : new Finding('Z11', String(error)))
   }
 
   #check({ heapBytes, ownBytes, slowestMs }: { heapBytes: Span; ownBytes: Span; slowestMs: number }): void {
@@ -197,11 +211,6 @@ class Run {
       }
     }
     if (slowestMs > mostSlowMs) this.#failed(new Finding('Z11', `an answer took ${Math.round(slowestMs)} ms`))
-  }
-
-  #after(ms: number, work: () => Promise<void>): { cancel(): void } {
-    const timer = setTimeout(() => void work().catch(error => this.#disturbed(error)), ms)
-    return { cancel: () => clearTimeout(timer) }
   }
 
   async #again(

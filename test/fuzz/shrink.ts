@@ -18,12 +18,11 @@ export const alone = async (session: Performer, choices: Choices): Promise<Failu
     () => undefined,
     (error: unknown) => error,
   )
-  const complaint = subject.complaints.slice(before)[0]
   if (gone) await subject.kill()
-  if (failure) return failure
-  const message = complaint ?? (gone instanceof Finding ? gone.message : undefined)
-  if (message === undefined) return undefined
-  return { finding: new Finding('Z10', message), family: 'updates', choices: choices.taken, lines: [] }
+  const message = subject.complaints.slice(before)[0] ?? (gone instanceof Finding ? gone.message : undefined)
+  if (message === undefined) return failure
+  const { family, lines } = failure ?? { family: 'updates', lines: [] }
+  return { finding: new Finding('Z10', message), family, choices: choices.taken, lines }
 }
 
 const settleMs = 10_000

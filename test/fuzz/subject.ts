@@ -45,6 +45,7 @@ export class Subject {
   readonly #waiting = new Map<number, (measure: Measure) => void>()
   #count = 0
   #stopping = false
+  #killed = false
   #isOver = false
 
   private constructor(child: ChildProcess, folder: string, port: number) {
@@ -57,7 +58,8 @@ export class Subject {
     this.ended = new Promise(resolve => {
       child.once('exit', (code, signal) => {
         this.#isOver = true
-        if (!this.#stopping || code !== 0) this.#complain(`the process ended with ${code ?? signal}`)
+        if (!this.#killed && (!this.#stopping || code !== 0))
+          this.#complain(`the process ended with ${code ?? signal}`)
         resolve()
       })
     })
@@ -134,7 +136,7 @@ export class Subject {
 
   /** Ends it at once: it does not come back by itself. */
   async kill(): Promise<void> {
-    this.#stopping = true
+    this.#killed = true
     this.#child.kill('SIGKILL')
     await this.ended
   }

@@ -38,8 +38,8 @@ export class YjsReader {
   }
 
   /** @throws Finding Z9 when a document and what a joiner got of it differ */
-  async compare(log: readonly Uint8Array[], joined: readonly Uint8Array[]): Promise<void> {
-    const { difference } = (await this.#ask('Z9', { kind: 'same', log, joined })) as Same
+  async compare(log: readonly Uint8Array[], joined: readonly Uint8Array[], isHonest: boolean): Promise<void> {
+    const { difference } = (await this.#ask('Z9', { kind: 'same', log, joined, isHonest })) as Same
     if (difference !== undefined) throw new Finding('Z9', difference)
   }
 

@@ -1,11 +1,18 @@
 import { parentPort } from 'node:worker_threads'
 import { Awareness, applyAwarenessUpdate } from 'y-protocols/awareness'
 import * as Y from 'yjs'
+import { Ranges } from '../../protocol/index.ts'
 
 /** Real Yjs, in a thread of its own: bytes that make it hang must not hang whoever looks. */
 export type Question =
   | { readonly kind: 'read'; readonly updates: readonly Uint8Array[]; readonly letters: number }
-  | { readonly kind: 'same'; readonly log: readonly Uint8Array[]; readonly joined: readonly Uint8Array[] }
+  | {
+      readonly kind: 'same'
+      readonly log: readonly Uint8Array[]
+      readonly joined: readonly Uint8Array[]
+      /** Whether only editors wrote it. */
+      readonly isHonest: boolean
+    }
   | { readonly kind: 'present'; readonly updates: readonly Uint8Array[] }
 
 export interface Read {
@@ -47,12 +54,13 @@ const waits = ({ store }: Y.Doc): boolean => store.pendingStructs !== null || st
 const vectorOf = (doc: Y.Doc): string =>
   JSON.stringify([...Y.decodeStateVector(Y.encodeStateVector(doc))].sort(([a], [b]) => a - b))
 
-const deletedOf = (doc: Y.Doc): string =>
-  JSON.stringify(
-    [...Y.createDeleteSetFromStructStore(doc.store).clients]
-      .sort(([a], [b]) => a - b)
-      .map(([client, ranges]) => [client, ...ranges.map(({ clock, len }) => [clock, len])]),
-  )
+const deletedOf = (doc: Y.Doc): Ranges => {
+  const deleted = new Ranges()
+  for (const [client, ranges] of Y.createDeleteSetFromStructStore(doc.store).clients) {
+    for (const { clock, len } of ranges) deleted.add(client, clock, len)
+  }
+  return deleted
+}
 
 const read = (updates: readonly Uint8Array[], letters: number): Read => {
   const doc = load(updates)
@@ -67,12 +75,18 @@ const read = (updates: readonly Uint8Array[], letters: number): Read => {
   return { waits: waiting, edit, state: Y.encodeStateAsUpdate(doc) }
 }
 
-const same = (log: readonly Uint8Array[], joined: readonly Uint8Array[]): string | undefined => {
-  const [one, other] = [load(log), load(joined)]
+/**
+ * What a joiner gets of a document is what its log says. When somebody tampered, Yjs may take a struct that makes no sense
+ * for one thing when it comes alone and for another within a whole state; but nothing is lost and nothing comes back.
+ */
+const difference = (one: Y.Doc, other: Y.Doc, isHonest: boolean): string | undefined => {
   if (waits(other)) return 'Yjs waits for content that is in neither the snapshot nor what follows it'
   if (vectorOf(one) !== vectorOf(other)) return `the clocks are ${vectorOf(one)} and ${vectorOf(other)}`
-  if (deletedOf(one) !== deletedOf(other)) return `deleted is ${deletedOf(one)} and ${deletedOf(other)}`
-  return undefined
+  const [gone, goneToo] = [deletedOf(one), deletedOf(other)]
+  const back = goneToo.missingFrom(gone)
+  if (!back.isEmpty) return `${JSON.stringify([...back])} came back`
+  const lost = gone.missingFrom(goneToo)
+  return isHonest && !lost.isEmpty ? `${JSON.stringify([...lost])} was lost` : undefined
 }
 
 const present = (updates: readonly Uint8Array[]): Present => {
@@ -92,7 +106,7 @@ const answer = (question: Question): Read | Same | Present => {
     case 'read':
       return read(question.updates, question.letters)
     case 'same':
-      return { difference: same(question.log, question.joined) }
+      return { difference: difference(load(question.log), load(question.joined), question.isHonest) }
     case 'present':
       return present(question.updates)
   }

@@ -1,5 +1,5 @@
 import * as Y from 'yjs'
-import { encodeFrames } from '../../../protocol/index.ts'
+import { decodeFrames, encodeFrames } from '../../../protocol/index.ts'
 import type { Arena } from '../arena.ts'
 import { DocumentLog } from '../document-log.ts'
 import type { Life, Lives } from '../lives.ts'
@@ -16,6 +16,7 @@ export const updates =
     const log = new DocumentLog(arena, target)
     await log.begin(life.updates.slice(0, held))
     let next = held
+    let isHonest = true
     for (let left = choices.whole(1, 4); left > 0; left--) {
       const original = life.updates[next] ?? choices.oneOf(leftovers)
       const kind = choices.weighted({ honest: 2, mutated: 12, stranger: 2, second: 1, noise: 1 })
@@ -34,11 +35,16 @@ export const updates =
             return choices.bytes(choices.below(40))
         }
       }
-      await log.post(framed(arena, bytes(), life))
+      const body = framed(arena, bytes(), life)
+      const { status } = await log.post(body)
+      if (status < 300 && !isPartOf(life, body)) isHonest = false
     }
     await log.check()
-    if (choices.happens(8)) await log.checkSnapshot()
+    if (choices.happens(8)) await log.checkSnapshot(isHonest)
   }
+
+const isPartOf = ({ updates }: Life, body: Uint8Array): boolean =>
+  decodeFrames(body).every(frame => updates.some(update => Buffer.compare(update, frame) === 0))
 
 const secondVersion = (update: Uint8Array): Uint8Array => {
   try {

@@ -49,12 +49,13 @@ export class Arena {
   readonly #prefix: string
   #names = 0
 
-  constructor(choices: Choices, around: Surroundings, label: string) {
+  constructor(choices: Choices, around: Surroundings) {
     this.choices = choices
     this.around = around
-    this.#prefix = `${label}-${randomInt(2 ** 32)
+    // Always as long, so that what depends on the length of a name is the same every time.
+    this.#prefix = randomInt(2 ** 32)
       .toString(36)
-      .padStart(7, '0')}`
+      .padStart(7, '0')
   }
 
   /** A stream nobody has used, removed in the end. */

@@ -29,9 +29,7 @@ describe('Against a server', () => {
   test.each(corpus.map(one => [one.says, one] as const))(
     'it does not happen again that %s',
     async (_says, one) => {
-      const failure = await session.perform(Choices.given([]), 'corpus', 'corpus', arena =>
-        perform(arena, one),
-      )
+      const failure = await session.perform(Choices.given([]), 'corpus', arena => perform(arena, one))
       expect(failure?.finding.message).toBeUndefined()
       expect(session.subject.complaints).toEqual([])
     },
@@ -40,11 +38,11 @@ describe('Against a server', () => {
   test('an execution is the same every time, down to its last choice', async () => {
     for (let index = 0; index < 40; index++) {
       const [once, again] = [Choices.drawn(7, index), Choices.drawn(7, index)]
-      await session.execute(once, `${index}`)
-      await session.execute(again, `${index}`)
+      await session.execute(once)
+      await session.execute(again)
       expect(again.taken).toEqual(once.taken)
       const given = Choices.given(once.taken)
-      await session.execute(given, `${index}`)
+      await session.execute(given)
       expect(given.taken).toEqual(once.taken)
     }
   })

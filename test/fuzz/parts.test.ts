@@ -198,7 +198,7 @@ test('an execution that fails is made as small as it can be', async () => {
       }
     },
   }
-  const first = await performer.execute(Choices.drawn(1, 1), '')
+  const first = await performer.execute(Choices.drawn(1, 1))
   if (!first) throw new Error('this seed has no three in a row that ascend')
   const { choices } = await shrink(first, async () => performer, 10_000)
   expect(choices.length).toBeLessThan(6)

@@ -161,7 +161,7 @@ class Run {
       this.#made++
       this.#byFamily[family] = (this.#byFamily[family] ?? 0) + 1
       this.#under.add(index)
-      const failure = await session.execute(Choices.drawn(seed, index), `${index}`)
+      const failure = await session.execute(Choices.drawn(seed, index))
       this.#under.delete(index)
       this.#recent.unshift(index)
       this.#recent.length = Math.min(this.#recent.length, lanes)

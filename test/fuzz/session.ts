@@ -45,18 +45,17 @@ export class Session {
   }
 
   /** @returns what went wrong, if anything did */
-  execute(choices: Choices, label: string): Promise<Failure | undefined> {
+  execute(choices: Choices): Promise<Failure | undefined> {
     const family = familyOf(choices)
-    return this.perform(choices, label, family, this.#families[family])
+    return this.perform(choices, family, this.#families[family])
   }
 
   async perform(
     choices: Choices,
-    label: string,
     family: Failure['family'],
     execution: Execution,
   ): Promise<Failure | undefined> {
-    const arena = new Arena(choices, this.#around, label)
+    const arena = new Arena(choices, this.#around)
     try {
       await execution(arena)
       await arena.tidy()

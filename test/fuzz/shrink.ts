@@ -12,7 +12,7 @@ export interface Performer extends Pick<Session, 'execute'> {
 export const alone = async (session: Performer, choices: Choices): Promise<Failure | undefined> => {
   const { subject } = session
   const before = subject.complaints.length
-  const failure = await session.execute(choices, 'alone')
+  const failure = await session.execute(choices)
   // What the process has to say is on its way when it answers this.
   const gone = await subject.measure(settleMs).then(
     () => undefined,

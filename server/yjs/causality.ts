@@ -95,6 +95,8 @@ export class Causality {
   /** The one used last is at the end. */
   readonly #held = new Map<string, Held>()
   readonly #reading = new Map<string, Promise<Held | undefined>>()
+  /** Those whose log has grown by more than was seen here: they are read on before they are judged by. */
+  readonly #behind = new Set<string>()
   #weight = 0
 
   constructor(options: CausalityOptions) {
@@ -111,7 +113,8 @@ export class Causality {
     anew: boolean,
   ): Promise<Judgement | undefined> {
     const key = logStream(name)
-    const held = (anew ? undefined : this.#held.get(key)) ?? (await this.#refresh(name, key))
+    const known = anew || this.#behind.has(key) ? undefined : this.#held.get(key)
+    const held = known ?? (await this.#refresh(name, key))
     if (!held) return undefined
     const { generation, position } = held
     const gap = held.structs && firstGap(updates, held.structs)
@@ -128,7 +131,11 @@ export class Causality {
   ): void {
     const key = logStream(name)
     const held = this.#held.get(key)
-    if (held?.generation !== generation || held.position !== tail - bytes) return
+    if (held?.generation !== generation || held.position !== tail - bytes) {
+      // Else what is there already would be taken for new.
+      if (held || this.#reading.has(key)) this.#behind.add(key)
+      return
+    }
     for (const { structs } of updates) held.structs?.addAll(structs)
     held.position = tail
     this.#keep(key, held)
@@ -138,6 +145,7 @@ export class Causality {
   #refresh(name: DocumentName, key: string): Promise<Held | undefined> {
     const under = this.#reading.get(key)
     if (under) return under
+    this.#behind.delete(key)
     const reading = this.#read(name, key).finally(() => this.#reading.delete(key))
     this.#reading.set(key, reading)
     return reading
@@ -205,6 +213,7 @@ export class Causality {
 
   #forget(key: string): void {
     const held = this.#held.get(key)
+    this.#behind.delete(key)
     if (!held) return
     this.#held.delete(key)
     this.#weight -= held.weight

@@ -5,11 +5,37 @@ export interface Env {
   now(): number
   /** A number in [0, 1). */
   random(): number
-  /** Resolves after `ms`, or at once when `signal` fires; never rejects. */
-  sleep(ms: number, signal: AbortSignal): Promise<void>
+  /**
+   * Resolves after `ms`, or at once when `signal` fires; never rejects. Who can wake sleepers before their time must let
+   * the first `owedMs` of it pass: what a server asked for, or what is measured by it.
+   */
+  sleep(ms: number, signal: AbortSignal, owedMs?: number): Promise<void>
+  /** What is remembered for a while, also beyond a reload. It may throw, and forget. */
+  readonly memory: Memory
 }
 
+export type Memory = Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>
+
 const longestTimer = 2 ** 31 - 1 // a timer set for longer fires at once
+
+/** The tab's own. Node has a `sessionStorage` too, lately; but its programs are no pages, and share nothing. */
+const pageMemory = (): Memory | undefined => {
+  if (typeof globalThis.location !== 'object') return undefined
+  try {
+    return globalThis.sessionStorage ?? undefined
+  } catch {
+    return undefined // a page that may not keep anything is told so by this getter
+  }
+}
+
+const ownMemory = (): Memory => {
+  const kept = new Map<string, string>()
+  return {
+    getItem: key => kept.get(key) ?? null,
+    setItem: (key, value) => void kept.set(key, value),
+    removeItem: key => void kept.delete(key),
+  }
+}
 
 export const realEnv: Env = {
   fetch: (input, init) => globalThis.fetch(input, init),
@@ -27,6 +53,11 @@ export const realEnv: Env = {
       const timer = setTimeout(done, Math.min(ms, longestTimer))
       signal.addEventListener('abort', done)
     }),
+  memory: {
+    getItem: key => pageMemory()?.getItem(key) ?? null,
+    setItem: (key, value) => pageMemory()?.setItem(key, value),
+    removeItem: key => pageMemory()?.removeItem(key),
+  },
 }
 
 /** What a caller decides of the world, and the real one for the rest. */
@@ -37,5 +68,6 @@ export const settleEnv = (given: Partial<Env> = {}): Env => {
     now: given.now?.bind(given) ?? realEnv.now,
     random: given.random?.bind(given) ?? realEnv.random,
     sleep: given.sleep?.bind(given) ?? realEnv.sleep,
+    memory: given.memory ?? pageMemory() ?? ownMemory(),
   }
 }

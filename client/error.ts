@@ -32,6 +32,8 @@ export interface ErrorDetails {
   /** PRODUCER_GAP. */
   readonly expectedSeq?: number
   readonly receivedSeq?: number
+  /** The refusal was a page for people (HTML): something in between gave it, not the server. */
+  readonly page?: true
 }
 
 interface Facts {

@@ -1,11 +1,18 @@
-import { Live, type Offset, Sentinel, type Transport } from '../protocol/index.ts'
+import { Live, type Offset, Sentinel } from '../protocol/index.ts'
 import type { QueryRecord } from './address.ts'
-import { backoff } from './backoff.ts'
+import { owed } from './backoff.ts'
+import { childOf } from './child-signal.ts'
+import { automatic, Choice, type Guide, type LiveMode, pinned, type Way } from './choice.ts'
 import { ClientCode, StreamError } from './error.ts'
 import { head } from './head.ts'
 import { limits } from './limits.ts'
-import type { Link, Step } from './link.ts'
+import type { Course, Link, Step } from './link.ts'
+import { type LinkState, teller } from './link-state.ts'
 import { longPollLink } from './long-poll.ts'
+import { overtakable } from './overtaking.ts'
+import { Remembered } from './remembered.ts'
+import { Respite } from './respite.ts'
+import { getsThrough } from './second-look.ts'
 import type { Settings } from './settings.ts'
 import { sseLink } from './sse-link.ts'
 
@@ -21,22 +28,16 @@ export interface Batch {
   readonly closed: boolean
 }
 
-/** How the live link is doing. */
-export type LinkState =
-  /** A request is under way. `turnover`: the server ended a healthy link, as it does every minute. */
-  | { readonly phase: 'connecting'; readonly turnover: boolean }
-  /** The server answers. `caughtUp` once the caller has taken all there was. */
-  | { readonly phase: 'open'; readonly caughtUp: boolean }
-  /** The link was lost because of `error`; the next try is in `delayMs`. */
-  | { readonly phase: 'waiting'; readonly error: StreamError; readonly delayMs: number }
-
 export interface FollowOptions {
   /** Where to read from: an offset that a server gave, or a sentinel. The start of the stream when left out. */
   readonly offset?: string | undefined
   /** The offset was reached by reading this very stream: that it ends before it is then WENT_BACK. */
   readonly resumed?: boolean | undefined
-  /** Server-sent events unless told otherwise. They carry text as text: line ends arrive as LF. */
-  readonly live?: Transport | undefined
+  /**
+   * By default server-sent events, and by itself long-poll for as long as those do not get through. Events carry text as
+   * text: line ends arrive as LF.
+   */
+  readonly live?: LiveMode | undefined
   /** The way to leave at once, also while nothing arrives. */
   readonly signal?: AbortSignal | undefined
   readonly query?: QueryRecord | undefined
@@ -46,8 +47,6 @@ export interface FollowOptions {
   readonly onLink?: ((state: LinkState) => void) | undefined
 }
 
-const links: Readonly<Record<Transport, Link>> = { [Live.sse]: sseLink, [Live.longPoll]: longPollLink }
-
 /**
  * Every batch of a stream from an offset on, once and in order, over as many requests as it takes. Ends when the stream
  * is closed and all of it was taken, or when the signal fires.
@@ -55,10 +54,12 @@ const links: Readonly<Record<Transport, Link>> = { [Live.sse]: sseLink, [Live.lo
  */
 export async function* follow(settings: Settings, options: FollowOptions): AsyncGenerator<Batch, void> {
   const { env } = settings
-  const { query, live = Live.sse, silenceMs = limits.silenceMs } = options
+  const { query, live = automatic, silenceMs = limits.silenceMs } = options
   const signal = options.signal ?? new AbortController().signal
   const tell = teller(options.onLink)
-  const health = new Health()
+  const respite = new Respite(env, settings.retry)
+  const remembered = new Remembered(env.memory, settings.url.origin)
+  const guide: Guide = live === automatic ? new Choice(remembered) : pinned(live)
   let { contentType } = settings
   const offset = options.offset ?? Sentinel.start
   let place: Place = { offset, cursor: undefined, minted: options.resumed ?? false }
@@ -66,70 +67,113 @@ export async function* follow(settings: Settings, options: FollowOptions): Async
   let caughtUp = false
   let told = false // that nothing more was there
   let late = false // the last wait was over as soon as it began
+  let endLook = () => {}
 
-  if (!signal.aborted) tell({ phase: 'connecting', turnover: false })
-  while (!signal.aborted) {
-    const began = env.now()
-    const { cursor } = place
-    const probing = live === Live.longPoll && !caughtUp
-    let progress = false
-    try {
-      const link = links[live]({
+  try {
+    if (!signal.aborted) tell({ phase: 'connecting', turnover: false })
+    while (!signal.aborted) {
+      const began = env.now()
+      const way = guide.way(began, caughtUp)
+      const waits = way === Live.longPoll && caughtUp
+      const reads = way !== Live.sse && !caughtUp
+      const { cursor } = place
+      const seen = { opened: false, heard: false, moved: false, overtaken: false }
+      let progress = false
+      const course: Course = {
         settings,
         offset: place.offset,
-        cursor: place.cursor,
+        cursor,
         query,
         signal,
         silenceMs,
-        caughtUp,
+        caughtUp: waits,
         opened: () => {
-          health.worked(env.now())
+          seen.opened = true
+          respite.worked(env.now())
           tell({ phase: 'open', caughtUp })
+        },
+        heard: () => {
+          seen.heard = true
         },
         contentType: async () => {
           contentType ??= (await head(settings, { query, signal, retry: false })).contentType
           return contentType
         },
-      })
-      for await (const step of link) {
-        const moved = step.next !== place.offset
-        progress ||= moved || (probing && step.upToDate)
-        place = advance(place, step, settings.url.href)
-        timesBack = 0
-        if (moved || step.closed || (step.upToDate && !told)) {
-          told = step.upToDate
-          const { bytes, next, upToDate, closed } = step
-          yield { bytes, next, upToDate, closed }
-          if (signal.aborted) return
-        }
-        caughtUp = step.upToDate
-        tell({ phase: 'open', caughtUp })
-        if (step.closed) return
       }
-      const short = !progress && env.now() - began < limits.shortLinkMs
-      // A cache lets a latecomer join a wait that others began, and its cursor leads into the next one. That happens once.
-      const joined = short && !late && live === Live.longPoll && place.cursor !== cursor
-      late = short
-      if (short && !joined) {
-        throw new StreamError(ClientCode.badAnswer, 'the server ended the link at once', {
-          url: settings.url.href,
-        })
+      const report = (error?: StreamError) => {
+        const now = env.now()
+        if (way !== Live.sse) guide.polled(!error, waits, now)
+        else guide.ended({ ...seen, livedMs: now - began, error }, now)
       }
-      if (live === Live.sse) {
+      if (way === Live.sse && caughtUp) {
         caughtUp = false
         tell({ phase: 'connecting', turnover: true })
       }
-    } catch (error) {
-      if (signal.aborted) return
-      if (!(error instanceof StreamError) || !error.transient) throw error
-      if (error.code === ClientCode.wentBack && ++timesBack === limits.timesBack) throw error
-      caughtUp = false
-      const delayMs = backoff(health.failed(env.now()), env, settings.retry, error.retryAfterMs)
-      tell({ phase: 'waiting', error, delayMs })
-      await env.sleep(delayMs, signal)
-      if (!signal.aborted) tell({ phase: 'connecting', turnover: false })
+      if (waits && guide.claimLook(began)) {
+        const { signal, end } = childOf(course.signal)
+        endLook = end
+        void getsThrough({ ...course, signal })
+          .then(through => guide.looked(through, env.now()))
+          .finally(end)
+      }
+      try {
+        for await (const step of linkOf(way, guide, seen)(course)) {
+          const moved = step.next !== place.offset
+          seen.moved ||= moved
+          progress ||= moved || seen.overtaken || (reads && step.upToDate)
+          place = advance(place, step, settings.url.href)
+          timesBack = 0
+          if (moved || step.closed || (step.upToDate && !told)) {
+            told = step.upToDate
+            const { bytes, next, upToDate, closed } = step
+            yield { bytes, next, upToDate, closed }
+            if (signal.aborted) return
+          }
+          caughtUp = step.upToDate
+          tell({ phase: 'open', caughtUp })
+          if (step.closed) return
+        }
+        const livedMs = env.now() - began
+        const short = !progress && livedMs >= 0 && livedMs < limits.shortLinkMs
+        // A cache lets a latecomer join a wait that others began, and its cursor leads into the next one. That happens once.
+        const joined = short && !late && way === Live.longPoll && place.cursor !== cursor
+        late = short
+        if (short && !joined) {
+          throw new StreamError(ClientCode.badAnswer, 'the server ended the link at once', {
+            url: settings.url.href,
+          })
+        }
+        if (!joined) report()
+        if (way === Live.sse && !seen.overtaken) {
+          caughtUp = false
+          tell({ phase: 'connecting', turnover: true })
+          const delayMs = respite.turned(livedMs)
+          if (delayMs > 0) await env.sleep(delayMs, signal)
+        }
+      } catch (error) {
+        if (signal.aborted) return
+        if (!(error instanceof StreamError)) throw error
+        if (!error.transient && !(way === Live.sse && guide.doubts(error))) throw error
+        if (error.code === ClientCode.wentBack && ++timesBack === limits.timesBack) throw error
+        report(error)
+        caughtUp = false
+        const delayMs = respite.failed(env.now(), error)
+        tell({ phase: 'waiting', error, delayMs })
+        await env.sleep(delayMs, signal, owed(error.retryAfterMs))
+        if (!signal.aborted) tell({ phase: 'connecting', turnover: false })
+      }
     }
+  } finally {
+    endLook()
   }
+}
+
+const linkOf = (way: Way, guide: Guide, seen: { overtaken: boolean }): Link => {
+  if (way !== Live.sse) return longPollLink
+  if (guide.pinned) return sseLink
+  return overtakable(() => {
+    seen.overtaken = true
+  })
 }
 
 interface Place {
@@ -146,33 +190,4 @@ const advance = (place: Place, step: Step, url: string): Place => {
   if (step.next === place.offset && step.bytes.length > 0)
     throw new StreamError(ClientCode.badAnswer, message, { url })
   return { offset: step.next, cursor: step.cursor ?? place.cursor, minted: true }
-}
-
-/** How many failures in a row; a link that then worked for a while makes them forgotten. */
-class Health {
-  #failures = 0
-  #since: number | undefined
-
-  worked(now: number): void {
-    this.#since ??= now
-  }
-
-  /** The number of this failure, from 0. */
-  failed(now: number): number {
-    if (this.#since !== undefined && now - this.#since >= limits.healthyMs) this.#failures = 0
-    this.#since = undefined
-    return this.#failures++
-  }
-}
-
-/** Passes on what is new. */
-const teller = (onLink: FollowOptions['onLink']): ((state: LinkState) => void) => {
-  let last: LinkState | undefined
-  return state => {
-    const same =
-      (state.phase === 'open' && last?.phase === 'open' && state.caughtUp === last.caughtUp) ||
-      (state.phase === 'connecting' && last?.phase === 'connecting')
-    last = state
-    if (!same) onLink?.(state)
-  }
 }

@@ -16,6 +16,22 @@ export const limits = {
   healthyMs: 5_000,
   /** A live answer that ended sooner and brought nothing counts as a failure. */
   shortLinkMs: 1_000,
+  /** How often `baseMs` is doubled where many clients may have lost their links at one instant: they spread over a second. */
+  doublings: 2,
+  /** Nobody waits longer than this, or than twice the time that the link has been lost for: an outage has no long tail. */
+  lostMs: 4_000,
+  /** A link that a server ended after about a minute was due (PROTOCOL 5.8). At another time many may have been ended with it. */
+  dueMs: [45_000, 75_000],
+  /** An event stream says something at once. After this long without a byte a plain read is sent after it. */
+  firstByteMs: 3_000,
+  /** By how much that read has to be quicker. */
+  graceMs: 1_000,
+  /** An event stream that did not last so long, and brought nothing, speaks against event streams. */
+  steadyMs: 10_000,
+  /** For how long event streams are avoided where they did not get through. */
+  rememberMs: 600_000,
+  /** A second look at them takes no longer. */
+  lookMs: 60_000,
   /** How often in a row a stream may end before what was read of it, until that is taken for the truth: some seconds. */
   timesBack: 6,
   /** Characters of one server-sent event: half of what the engines can hold in one string. */

@@ -19,6 +19,8 @@ export interface Course {
   readonly caughtUp: boolean
   /** Called when the answer has begun. */
   opened(): void
+  /** Called whenever something of the answer came, if only a comment. */
+  heard(): void
   /** The stream's content type: as declared, or asked for once where the answer itself does not tell. */
   contentType(): Promise<string>
 }

@@ -1,4 +1,4 @@
-import { ErrorCode, Header } from '../protocol/index.ts'
+import { ErrorCode, Header, mediaType } from '../protocol/index.ts'
 import { closedOf, countOf, nextOf } from './answer.ts'
 import type { Attempt } from './attempt.ts'
 import { parseRetryAfter } from './backoff.ts'
@@ -55,6 +55,12 @@ const parseProblem = (text: string): Problem => {
 const definedOnly = (details: { [K in keyof ErrorDetails]?: ErrorDetails[K] | undefined }): ErrorDetails =>
   Object.fromEntries(Object.entries(details).filter(([, value]) => value !== undefined))
 
+/** By the server's clock, where it tells: the date in `Retry-After` is by that one too. */
+const sentAt = (headers: Headers): number | undefined => {
+  const at = Date.parse(headers.get('Date') ?? '')
+  return Number.isNaN(at) ? undefined : at
+}
+
 /** The error that an answer outside 200 to 299 stands for. Reads its body; a body that cannot be read is no loss. */
 export const refusal = async (
   settings: Settings,
@@ -74,13 +80,14 @@ export const refusal = async (
   return new StreamError(code, `${method} was answered ${status} ${code}${said ? `: ${said}` : ''}`, {
     url,
     status,
-    retryAfterMs: parseRetryAfter(headers.get('Retry-After'), settings.env.now()),
+    retryAfterMs: parseRetryAfter(headers.get('Retry-After'), sentAt(headers) ?? settings.env.now()),
     details: definedOnly({
       error: error && { ...error },
       next: nextOf(headers),
       epoch: countOf(headers, Header.producerEpoch),
       expectedSeq: countOf(headers, Header.producerExpectedSeq),
       receivedSeq: countOf(headers, Header.producerReceivedSeq),
+      page: mediaType(headers.get('Content-Type') ?? '') === 'text/html' || undefined,
     }),
   })
 }

@@ -26,9 +26,10 @@ export interface Answer {
 }
 
 /**
- * Sends one request. A 401 is answered once by asking the caller's `headers` function again.
- * @throws StreamError for every answer outside 200 to 299, and as `Attempt.within`
- * @throws TypeError for headers that no request can carry
+ * Sends one request. A 401 is answered once by asking the caller's `headers` function again. A request that may outlive its
+ * page takes what that function gave last.
+ * @throws StreamError for every answer outside 200 to 299, HEADERS_FAILED, and as `Attempt.within`
+ * @throws TypeError for fixed headers that no request can carry
  */
 export const send = async (settings: Settings, attempt: Attempt, ask: Ask): Promise<Answer> => {
   const url = address(settings.url, ask.query)
@@ -43,16 +44,24 @@ export const send = async (settings: Settings, attempt: Attempt, ask: Ask): Prom
     if (body !== undefined) init.body = body as Uint8Array<ArrayBuffer>
     return attempt.within(ask.limitMs, () => settings.env.fetch(url, init))
   }
-  const asked = (headers: () => Promise<AskedHeaders>) =>
-    attempt.within(ask.limitMs, () => headers().catch(cause => Promise.reject(headersFailed(url, cause))))
+  const answered = async (source: HeaderSource, headers: Promise<AskedHeaders>) => {
+    try {
+      return await attempt.within(ask.limitMs, () =>
+        headers.catch(cause => Promise.reject(headersFailed(url, cause))),
+      )
+    } catch (error) {
+      if (error instanceof StreamError && error.code === ClientCode.timeout) source.giveUp(headers)
+      throw error
+    }
+  }
 
   let response: Response
   if (source instanceof HeaderSource) {
-    const first = await asked(() => source.current())
+    const first = await answered(source, ask.init?.keepalive ? source.latest() : source.current())
     response = await once(first.record)
     if (response.status === 401) {
       await readBody(attempt, response, ask.limitMs, limits.problemBytes)
-      response = await once((await asked(() => source.renew(first))).record)
+      response = await once((await answered(source, source.renew(first))).record)
     }
   } else {
     response = await once(source)

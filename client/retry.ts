@@ -1,6 +1,6 @@
 import type { QueryRecord } from './address.ts'
 import { Attempt } from './attempt.ts'
-import { backoff } from './backoff.ts'
+import { backoff, owed } from './backoff.ts'
 import { ClientCode, StreamError } from './error.ts'
 import { type RetryOptions, type Settings, settleRetry } from './settings.ts'
 
@@ -50,7 +50,7 @@ export const retrying = async <T>(
       unsure ||= !error.refused
       const delayMs = backoff(tries, env, waits, error.retryAfterMs)
       options.onRetry?.(error, delayMs)
-      await env.sleep(delayMs, signal)
+      await env.sleep(delayMs, signal, owed(error.retryAfterMs))
       if (signal.aborted) {
         throw new StreamError(ClientCode.aborted, 'the caller gave up', {
           url: error.url,

@@ -62,6 +62,7 @@ async function* steps(course: Course, attempt: Attempt, answer: Answer): AsyncGe
   let data: string[] = []
   let size = 0
   for await (const chunk of chunks(attempt, response, course.silenceMs)) {
+    course.heard()
     parser.feed(decoder.decode(chunk, { stream: true }))
     for (const event of events.splice(0)) {
       if (event.event === SseEvent.data) {

@@ -34,6 +34,9 @@ const unsteady = (seed: number): World => {
 
 const scenarios = {
   'follow by SSE': async (stream: DurableStream, signal: AbortSignal) => {
+    for await (const _ of stream.follow({ signal, live: 'sse' }));
+  },
+  'follow by what gets through': async (stream: DurableStream, signal: AbortSignal) => {
     for await (const _ of stream.follow({ signal }));
   },
   'follow by long-poll': async (stream: DurableStream, signal: AbortSignal) => {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { type Batch, DurableStream } from '../../client/index.ts'
+import { Live } from '../../protocol/index.ts'
 import { asked, events, Replay, textOf } from './replay.ts'
 import { seeded, World } from './world.ts'
 
@@ -20,7 +21,8 @@ const splitAt = (bytes: Uint8Array, size: number): Uint8Array[] => {
 const follow = async (world: World) => {
   const batches: Batch[] = []
   const drain = async () => {
-    for await (const batch of new DurableStream({ url, env: world }).follow()) batches.push(batch)
+    for await (const batch of new DurableStream({ url, env: world }).follow({ live: Live.sse }))
+      batches.push(batch)
   }
   await world.until(drain())
   return { batches, text: batches.map(batch => textOf(batch.bytes)).join('') }

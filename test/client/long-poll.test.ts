@@ -71,7 +71,7 @@ describe('a link by long-poll', () => {
     const { done, told } = following(world, poll)
     await world.until(done)
     const early = ['connecting', 'open', 'caught up']
-    expect(phases(told)).toEqual([...early, 'BAD_ANSWER 125', ...early])
+    expect(phases(told)).toEqual([...early, 'BAD_ANSWER 500', ...early])
     expect(world.seen.map(seen => asked(seen).cursor)).toEqual([
       undefined,
       undefined,
@@ -125,7 +125,7 @@ describe('a link by long-poll', () => {
     )
     const started = world.time
     await world.until(following(world, { ...poll, offset: replay.offset(1) }).done)
-    expect(world.time - started).toBe(45_000 + 125)
+    expect(world.time - started).toBe(45_000 + 500)
   })
 
   test('whose answer is cut gives nothing of it', async () => {
@@ -171,7 +171,7 @@ describe('a refusal of a live link', () => {
     )
     world.time -= world.time % 1000
     await world.until(following(world).done)
-    const waits = [7000 + 125, 9000 - 125 + 250, 3_600_000 + 500, 1000]
+    const waits = [7000 + 500, 9000 - 500 + 500, 3_600_000 + 500, 1000]
     expect(world.slept.map(Math.round)).toEqual(waits)
   })
 })

@@ -2,7 +2,7 @@ import { afterEach, describe, expect, test, vi } from 'vitest'
 import { parseRetryAfter } from '../../client/backoff.ts'
 import { fromBase64 } from '../../client/base64.ts'
 import { settleEnv } from '../../client/env.ts'
-import { backoff, realEnv } from '../../client/index.ts'
+import { backoff, type Memory, realEnv } from '../../client/index.ts'
 import { joinArrays } from '../../client/json.ts'
 import { seeded } from './world.ts'
 
@@ -19,8 +19,9 @@ describe('backoff', () => {
     expect(backoff(3, { random: () => 0.5 }, { baseMs: 10, capMs: 60 })).toBe(30)
   })
 
-  test('comes after what the server asked for, and that is at most an hour', () => {
-    expect(backoff(0, { random: () => 0.5 }, undefined, 7000)).toBe(7125)
+  test('comes after what the server asked for, spread over a second, and that is at most an hour', () => {
+    expect(backoff(0, { random: () => 0.5 }, undefined, 7000)).toBe(7500)
+    expect(backoff(0, { random: () => 0.5 }, undefined, 600)).toBe(900)
     expect(backoff(0, { random: () => 0 }, undefined, 1e15)).toBe(3_600_000)
   })
 })
@@ -32,6 +33,16 @@ test.each([
   ['Thu, 01 Jan 1970 00:00:10 GMT', 9000],
   ['Thu, 01 Jan 1970 00:00:00 GMT', 0],
   ['soon', undefined],
+  ['soon, maybe in 2099', undefined],
+  ['-5', undefined],
+  ['1.5', undefined],
+  ['1e9', undefined],
+  ['12 seconds', undefined],
+  ['2099', 2_099_000],
+  ['Thursday, 01-Jan-70 00:00:10 GMT', 9000],
+  ['Thu Jan  1 00:00:10 1970 GMT', 9000],
+  ['Thu, 99 Foo 2099', undefined],
+  ['9'.repeat(400), Number.POSITIVE_INFINITY],
   ['', undefined],
 ])('Retry-After %j is %j', (value, expected) => {
   expect(parseRetryAfter(value, 1000)).toBe(expected)
@@ -122,5 +133,54 @@ describe('the real world', () => {
     await env.fetch('http://server/')
     expect(receivers).toEqual([undefined])
     expect(env.now).toBe(realEnv.now)
+  })
+})
+
+describe('the memory of a world', () => {
+  const keeps = (memory: Memory) => {
+    memory.setItem('key', 'value')
+    const kept = memory.getItem('key')
+    memory.removeItem('key')
+    return [kept, memory.getItem('key')]
+  }
+
+  test('is the tab’s own in a page, and outlives what settled it', () => {
+    const kept = new Map<string, string>()
+    const sessionStorage = {
+      getItem: (key: string) => kept.get(key) ?? null,
+      setItem: (key: string, value: string) => void kept.set(key, value),
+      removeItem: (key: string) => void kept.delete(key),
+    }
+    vi.stubGlobal('location', { href: 'http://page/' })
+    vi.stubGlobal('sessionStorage', sessionStorage)
+    for (const { memory } of [settleEnv(), realEnv]) expect(keeps(memory)).toEqual(['value', null])
+    settleEnv().memory.setItem('key', 'value')
+    expect([settleEnv().memory.getItem('key'), kept.get('key')]).toEqual(['value', 'value'])
+  })
+
+  test.each(['throws', 'is null'])('is one’s own where that of the page %s', how => {
+    vi.stubGlobal('location', { href: 'http://page/' })
+    Object.defineProperty(globalThis, 'sessionStorage', {
+      configurable: true,
+      get: () => {
+        if (how === 'throws') throw new DOMException('denied', 'SecurityError')
+        return null
+      },
+    })
+    try {
+      expect(keeps(settleEnv().memory)).toEqual(['value', null])
+      expect(keeps(realEnv.memory)).toEqual([null, null])
+    } finally {
+      Reflect.deleteProperty(globalThis, 'sessionStorage')
+    }
+  })
+
+  test('is shared by nobody outside a page, also where there is something of the name', () => {
+    vi.stubGlobal('sessionStorage', { getItem: () => 'of all' })
+    const [one, other] = [settleEnv().memory, settleEnv().memory]
+    expect(keeps(one)).toEqual(['value', null])
+    one.setItem('key', 'mine')
+    expect(other.getItem('key')).toBeNull()
+    expect(settleEnv({ memory: one }).memory).toBe(one)
   })
 })

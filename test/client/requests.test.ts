@@ -230,7 +230,7 @@ describe('a single request that failed in passing', () => {
       script(refused(429, { 'Retry-After': '2' }), ok(), refused(429, { 'Retry-After': '31' })),
     )
     await world.until(streamOf(world).head())
-    expect(world.slept).toEqual([2125])
+    expect(world.slept).toEqual([2500])
     await expect(streamOf(world).head()).rejects.toMatchObject({ retryAfterMs: 31_000 })
   })
 

@@ -42,6 +42,13 @@ export class World implements Env {
   readonly slept: number[] = []
   /** Called at everything that happens, with its number: where a test may interfere. */
   onEvent: (event: number) => void = () => {}
+  /** What the page has kept, as sessionStorage would. */
+  readonly kept = new Map<string, string>()
+  readonly memory = {
+    getItem: (key: string) => this.kept.get(key) ?? null,
+    setItem: (key: string, value: string) => void this.kept.set(key, value),
+    removeItem: (key: string) => void this.kept.delete(key),
+  }
   readonly #answer: Answering
   readonly #random: () => number
   readonly #sleepers = new Set<Sleeper>()
@@ -150,6 +157,14 @@ export class World implements Env {
     this.time = Math.max(this.time, due.at)
     due.wake()
     await this.quiet()
+  }
+
+  /** Lets so much time pass, and everything happen that it brings. */
+  async pass(ms: number): Promise<void> {
+    const end = this.time + ms
+    await this.quiet()
+    while ([...this.#sleepers].some(({ at }) => at <= end)) await this.tick()
+    this.time = end
   }
 
   /** Moves the clock from timer to timer until `work` is settled. */

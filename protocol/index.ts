@@ -41,6 +41,13 @@ export {
   snapshotOffset,
 } from './offset.ts'
 export { type Range, Ranges } from './ranges.ts'
+export {
+  leastPartBytes,
+  type SplitOptions,
+  type SplitUpdate,
+  splitUpdate,
+  type TooLarge,
+} from './split-update.ts'
 export { type ControlEvent, controlEvent, dataEvent, heartbeat, parseControl } from './sse.ts'
 export {
   causalGap,
@@ -51,4 +58,4 @@ export {
   type UpdateSummary,
 } from './update.ts'
 export { UpdateError } from './update-error.ts'
-export { snapshotLimits, type UpdateLimits, updateLimits } from './update-limits.ts'
+export { ownLimits, snapshotLimits, type UpdateLimits, updateLimits } from './update-limits.ts'

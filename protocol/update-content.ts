@@ -35,8 +35,8 @@ const AnyKind = {
   bytes: 116,
 } as const
 
-/** One lib0 `any` value. Not recursive: Yjs is, and what would overflow its stack must not overflow ours. */
-const skipAny = (reader: ByteReader, nesting: number): void => {
+/** Walks over one lib0 `any` value. Not recursive: Yjs is, and what would overflow its stack must not overflow ours. */
+export const skipAny = (reader: ByteReader, nesting: number): void => {
   const outer: { readonly left: number; readonly keyed: boolean }[] = []
   let left = 1
   let keyed = false

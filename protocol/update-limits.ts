@@ -33,3 +33,6 @@ export const snapshotLimits: UpdateLimits = {
   nesting: updateLimits.nesting,
   clock: updateLimits.clock,
 }
+
+/** For what this very document wrote: nothing is refused that Yjs writes. */
+export const ownLimits: UpdateLimits = { ...snapshotLimits, nesting: Number.POSITIVE_INFINITY }

@@ -2,7 +2,7 @@ import * as encoding from 'lib0/encoding'
 import { Ranges } from './ranges.ts'
 import { ByteReader } from './update-bytes.ts'
 import { type UpdateLimits, updateLimits } from './update-limits.ts'
-import { StructSection } from './update-structs.ts'
+import { type PlacedStruct, StructSection } from './update-structs.ts'
 
 /** What a V1 update carries, read from its bytes without building any of it. */
 export interface UpdateSummary {
@@ -56,11 +56,16 @@ const readDeletes = (reader: ByteReader, limits: UpdateLimits, section: StructSe
 
 /**
  * Walks over one update in linear time, without recursion and without building structs. What it accepts, Yjs can read.
+ * @param onStruct called for each struct but skips, in the order of the bytes
  * @throws UpdateError unless the bytes are exactly one whole, well-formed V1 update within the limits
  */
-export const readUpdate = (bytes: Uint8Array, limits: UpdateLimits = updateLimits): UpdateSummary => {
+export const readUpdate = (
+  bytes: Uint8Array,
+  limits: UpdateLimits = updateLimits,
+  onStruct?: (struct: PlacedStruct) => void,
+): UpdateSummary => {
   const reader = new ByteReader(bytes)
-  const section = new StructSection(reader, limits)
+  const section = new StructSection(reader, limits, onStruct)
   section.read()
   const structsEnd = reader.at
   const deletes = readDeletes(reader, limits, section)

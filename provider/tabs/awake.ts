@@ -1,0 +1,35 @@
+import type { Locks } from './origin.ts'
+
+export interface AwakeParts {
+  readonly locks: Locks
+  /** Of a lock that nothing else is done with. */
+  readonly name: string
+  readonly signal: AbortSignal
+  /** Gives the watchers a sign of life. Does not throw. */
+  answer(): void
+}
+
+/**
+ * A leader's part of the watch over it: one answer for all that asked meanwhile, and none while this tab is frozen. Chromium
+ * goes on to deliver a frozen page's channel messages, of all its tasks those alone, so that a message has to be answered
+ * from another one to prove anything. News of a lock is such a task, and unlike a timer it is on time in hidden tabs.
+ */
+export const answerWhenAwake = ({ locks, name, signal, answer }: AwakeParts): { asked(): void } => {
+  let asking = false
+  const prove = async (): Promise<void> => {
+    asking = true
+    try {
+      await locks.request(name, { ifAvailable: true }, () => Promise.resolve())
+    } catch {
+      return // A document that is going has no locks any more. It is about to be missed, and should be.
+    } finally {
+      asking = false
+    }
+    if (!signal.aborted) answer()
+  }
+  return {
+    asked: () => {
+      if (!asking) void prove()
+    },
+  }
+}

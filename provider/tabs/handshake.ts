@@ -1,0 +1,80 @@
+import * as Y from 'yjs'
+import type { Env } from '../../client/index.ts'
+import type { Replica } from '../replica.ts'
+import type { Said } from './message.ts'
+import type { Nearby } from './nearby.ts'
+
+type Hello = Extract<Said, { kind: 'hello' }>
+type Welcome = Extract<Said, { kind: 'welcome' }>
+type Teach = Extract<Said, { kind: 'teach' }>
+
+export interface HandshakeParts {
+  readonly replica: Replica
+  readonly nearby: Nearby | undefined
+  readonly env: Pick<Env, 'now'>
+}
+
+/** What a tab that came, or heard of a new leader, says of itself. */
+export const helloOf = ({ replica, nearby }: HandshakeParts): Hello => ({
+  kind: 'hello',
+  state: Y.encodeStateVector(replica.doc),
+  client: nearby?.client,
+  presence: nearby?.introduce(),
+})
+
+/** The leader's answer to a hello, but for what the rest of the welcome says. */
+export const welcomeOf = (
+  { replica, nearby }: HandshakeParts,
+  hello: Hello,
+  rest: Pick<Welcome, 'to' | 'link' | 'tabs' | 'leaders'>,
+): Welcome => {
+  const { tabs } = rest
+  const clients = new Set(tabs.flatMap(({ client }) => client ?? []))
+  return {
+    kind: 'welcome',
+    ...rest,
+    update: Y.encodeStateAsUpdate(replica.doc, hello.state),
+    state: Y.encodeStateVector(replica.doc),
+    place: replica.place,
+    nearby: nearby?.encode(clients),
+    others: nearby?.encodeOthers(clients),
+  }
+}
+
+/**
+ * Takes the leader's welcome, and with it the leader's knowledge of the server.
+ * @returns what the leader must know in turn; `reset` when it has another life of the document, of which nothing was taken
+ */
+export const enter = (
+  { replica, nearby, env }: HandshakeParts,
+  leader: string,
+  welcome: Welcome,
+): Said | 'reset' | undefined => {
+  const { place, update } = welcome
+  if (place && !replica.ledger.resembles(place.ledger)) return 'reset'
+  const own = replica.place
+  if (place) replica.joinPlace(place)
+  replica.hear(update)
+  replica.reconsider(place?.unsavedSince ?? env.now())
+  nearby?.hear(welcome.nearby, true)
+  nearby?.hear(welcome.others, false)
+  if (own && !place) {
+    return {
+      kind: 'teach',
+      to: leader,
+      update: Y.encodeStateAsUpdate(replica.doc, welcome.state),
+      place: own,
+    }
+  }
+  const unsaved = replica.missing()
+  return unsaved && { kind: 'edit', update: unsaved, leader }
+}
+
+/** A leader that has not read the document itself goes on from where another tab is. @returns whether it did */
+export const learn = ({ replica, env }: HandshakeParts, { place, update }: Teach): boolean => {
+  const isNews = !replica.known
+  if (isNews) replica.joinPlace(place)
+  replica.hear(update)
+  replica.reconsider(place.unsavedSince ?? env.now())
+  return isNews
+}

@@ -1,0 +1,18 @@
+import type { StreamErrorCode } from '../../client/index.ts'
+
+/** What can be wrong with presence beyond what a server refuses. Nothing of it stops the provider. */
+export const PresenceCode = {
+  /** The local awareness state is too large for the server, or is no JSON: others go on seeing the last one that was neither. */
+  stateUnsendable: 'PRESENCE_STATE_UNSENDABLE',
+  /** More clients are present than are taken in; some are not seen here. Told once. */
+  crowded: 'PRESENCE_CROWDED',
+  /** An observer of the awareness threw while others’ states were taken in. The states are in. */
+  observerFailed: 'PRESENCE_OBSERVER_FAILED',
+} as const
+export type PresenceCode = (typeof PresenceCode)[keyof typeof PresenceCode]
+
+export interface PresenceProblem {
+  readonly code: PresenceCode | StreamErrorCode
+  readonly message: string
+  readonly cause?: unknown
+}

@@ -74,18 +74,21 @@ test('npx durable-streams-yjs serve runs from the checkout', async () => {
   expect((await fetch(`${url}/healthz`)).status).toBe(200)
 })
 
-test('the TypeScript of the README is sound', async () => {
+test('the TypeScript of the README and of the pages about the provider is sound', async () => {
   const path = await folder()
-  const code = snippets().filter(({ language }) => language === 'ts')
-  for (const [index, { code: text }] of code.entries()) {
-    await writeFile(join(path, `snippet-${index}.ts`), `${text}\nexport {}\n`)
+  const code = ['README.md', 'docs/editors.md', 'docs/subdocuments.md']
+    .flatMap(file => snippets(file))
+    .filter(({ language }) => /^tsx?$/.test(language))
+  for (const [index, { code: text, language }] of code.entries()) {
+    await writeFile(join(path, `snippet-${index}.${language}`), `${text}\nexport {}\n`)
   }
+  await writeFile(join(path, 'style.d.ts'), "declare module '*.css' {}\n") // as bundlers' own types say
   await writeFile(
     join(path, 'tsconfig.json'),
     JSON.stringify({
       extends: '../tsconfig.json',
-      compilerOptions: { customConditions: [] },
-      include: ['*.ts'],
+      compilerOptions: { customConditions: [], jsx: 'react-jsx' },
+      include: ['*.ts', '*.tsx'],
       exclude: [],
     }),
   )

@@ -7,9 +7,9 @@ export interface Snippet {
   readonly heading: string
 }
 
-/** The fenced blocks of README.md, in order. */
-export const snippets = (): readonly Snippet[] => {
-  const text = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
+/** The fenced blocks of a Markdown file, in order. */
+export const snippets = (file = 'README.md'): readonly Snippet[] => {
+  const text = readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8')
   const found: Snippet[] = []
   let heading = ''
   let open: { language: string; lines: string[] } | undefined
@@ -26,9 +26,9 @@ export const snippets = (): readonly Snippet[] => {
 }
 
 /** The one snippet in `language` under `heading`. */
-export const snippet = (heading: string, language: string): string => {
-  const found = snippets().filter(one => one.heading === heading && one.language === language)
+export const snippet = (heading: string, language: string, file = 'README.md'): string => {
+  const found = snippets(file).filter(one => one.heading === heading && one.language === language)
   if (!found[0] || found.length > 1)
-    throw new Error(`README.md has ${found.length} ${language} snippets under "${heading}"`)
+    throw new Error(`${file} has ${found.length} ${language} snippets under "${heading}"`)
   return found[0].code
 }

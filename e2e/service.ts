@@ -10,12 +10,14 @@ const script = fileURLToPath(new URL('../dist/demo/start.js', import.meta.url))
 /** What `npm start` runs, as a process that can be killed and started again over the same data. */
 export class Service {
   readonly url: string
+  readonly port: number
   readonly #args: readonly string[]
   readonly #data: string
   #child: ChildProcess | undefined
 
   private constructor(port: number, data: string, args: readonly string[]) {
     this.url = `${args.includes('--tls-cert') ? 'https' : 'http'}://127.0.0.1:${port}`
+    this.port = port
     this.#data = data
     this.#args = [script, '--port', String(port), '--data', data, ...args]
   }
@@ -26,8 +28,9 @@ export class Service {
     return service
   }
 
-  /** Resolves when it has printed its address. */
+  /** Resolves when it has printed its address, at once if it runs already. */
   start(): Promise<void> {
+    if (this.#child) return Promise.resolve()
     const child = spawn(process.execPath, this.#args, { stdio: ['ignore', 'pipe', 'pipe'] })
     this.#child = child
     return new Promise((resolve, reject) => {

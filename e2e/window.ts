@@ -1,4 +1,11 @@
-import { type Browser, type BrowserContext, chromium, type Locator, type Page } from 'playwright-core'
+import {
+  type Browser,
+  type BrowserContext,
+  type CDPSession,
+  chromium,
+  type Locator,
+  type Page,
+} from 'playwright-core'
 import { findChromium } from './chromium.ts'
 
 /** A real Chromium without a screen and without its own errands on the network. */
@@ -48,11 +55,18 @@ export class Window {
 
   /** Another tab of a profile, which shares storage and connections with the others. Its person keeps their name if none is given. */
   static async openIn(context: BrowserContext, address: string, person?: string): Promise<Window> {
+    const window = await Window.visit(context, address)
+    await window.says('saved')
+    if (person !== undefined) await window.rename(person)
+    return window
+  }
+
+  /** A tab whose page is there, whatever it says of the service. */
+  static async visit(context: BrowserContext, address: string): Promise<Window> {
     const page = await context.newPage()
     const window = new Window(context, page)
     await page.goto(address)
-    await window.says('saved')
-    if (person !== undefined) await window.rename(person)
+    await window.editor.waitFor()
     return window
   }
 
@@ -62,6 +76,16 @@ export class Window {
 
   get status(): Locator {
     return this.page.getByTestId('status')
+  }
+
+  /** How many tabs share the connection; hidden when there is no other. */
+  get tabs(): Locator {
+    return this.page.getByTestId('tabs')
+  }
+
+  /** Whether this tab holds the connection that it shares with others. */
+  async leads(): Promise<boolean> {
+    return (await this.tabs.getAttribute('data-leading')) === 'true'
   }
 
   get banner(): Locator {
@@ -110,6 +134,19 @@ export class Window {
   async picture(name: string): Promise<void> {
     const folder = process.env['SCREENSHOTS']
     if (folder) await this.page.screenshot({ path: `${folder}/${name}.png` })
+  }
+
+  /** What only the developer tools can do to a page. */
+  devtools(): Promise<CDPSession> {
+    return this.#context.newCDPSession(this.page)
+  }
+
+  /** The tab's process is gone at once, as after a crash. */
+  async crash(): Promise<void> {
+    const gone = this.page.waitForEvent('crash')
+    const devtools = await this.devtools()
+    devtools.send('Page.crash').catch(() => undefined) // nobody is left to answer
+    await gone
   }
 
   /** Closes the profile. */

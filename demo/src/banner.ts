@@ -1,5 +1,5 @@
 import { button, part } from './page.ts'
-import type { State } from './status.ts'
+import type { Keeper, State } from './status.ts'
 
 /** How long the server may be away before the page says so aloud. */
 const patienceMs = 2_000
@@ -14,8 +14,14 @@ export interface BannerActions {
 export interface Situation {
   readonly state: State
   readonly saved: boolean
+  readonly keptIn: Keeper
   /** Why it stopped, when it did. */
   readonly reason: string | undefined
+}
+
+const kept: Readonly<Record<Keeper, string>> = {
+  browser: 'Changes are kept in this browser, also when you close the page,',
+  window: 'Changes are kept in this window',
 }
 
 /** The band above the text: calm when the server is away for long, plain when nothing goes on without the person. */
@@ -40,11 +46,11 @@ export const createBanner = ({ retry, copyText }: BannerActions): ((now: Situati
     banner.hidden = true
   }
 
-  const away = () =>
+  const away = (keptIn: Keeper) =>
     open(
       'away',
       'The server is not answering',
-      'You can go on writing. Changes are kept in this window and sent as soon as it is back.',
+      `You can go on writing. ${kept[keptIn]} and sent as soon as the server is back.`,
       button('action', 'Try now', retry),
     )
   const stopped = ({ saved, reason = '' }: Situation) => {
@@ -63,11 +69,12 @@ export const createBanner = ({ retry, copyText }: BannerActions): ((now: Situati
   }
 
   return now => {
-    const next = now.state === 'stopped' ? `stopped ${now.saved} ${now.reason}` : now.state
+    const { state, saved, keptIn, reason } = now
+    const next = state === 'stopped' ? `stopped ${saved} ${reason}` : `${state} ${keptIn}`
     if (next === shown) return
     shown = next
     close()
-    if (now.state === 'stopped') stopped(now)
-    if (now.state === 'away') waiting = setTimeout(away, patienceMs)
+    if (state === 'stopped') stopped(now)
+    if (state === 'away') waiting = setTimeout(away, patienceMs, keptIn)
   }
 }

@@ -1,10 +1,12 @@
 import { type DurableStreamsProvider, ProviderCode, type ProviderError } from 'durable-streams-yjs'
 import { createBanner } from './banner.ts'
 import { part } from './page.ts'
-import { describe, type Facts, type State, type Words } from './status.ts'
+import { describe, type Facts, type Keeper, type State, type Words } from './status.ts'
 
 /** "Saving…" stays at least this long, so that the words do not flicker with every letter. It is never shown too late. */
 const settleMs = 600
+
+const wordsAgeMs = 20_000
 
 /** Shows what becomes of the edits: words under the title, a banner in trouble, the offline button, and a warning on leaving. */
 export const watchConnection = (provider: DurableStreamsProvider, copyText: () => Promise<boolean>): void => {
@@ -13,13 +15,21 @@ export const watchConnection = (provider: DurableStreamsProvider, copyText: () =
   const showBanner = createBanner({ retry: () => reconnect(), copyText })
   let offlineByChoice = false
   let error: Facts['error']
+  let keptIn: Keeper = 'indexedDB' in window ? 'browser' : 'window'
 
   const show = () => {
     const { status, saved, unsaved } = provider
-    const facts = { status, saved, unsaved: unsaved?.updates ?? 0, error, offlineByChoice }
-    const words = describe({ ...facts, online: navigator.onLine })
+    const edits = { saved, unsaved: unsaved?.updates ?? 0, since: unsaved?.since, keptIn }
+    const words = describe({
+      ...edits,
+      status,
+      error,
+      offlineByChoice,
+      online: navigator.onLine,
+      now: Date.now(),
+    })
     showWords(words)
-    showBanner({ state: words.state, saved, reason: error?.message })
+    showBanner({ state: words.state, saved, keptIn, reason: error?.message })
     offline.setAttribute('aria-pressed', String(offlineByChoice))
     offline.disabled = words.state === 'stopped'
     part('offline-words', HTMLElement).textContent = offlineByChoice ? 'Back online' : 'Go offline'
@@ -39,15 +49,19 @@ export const watchConnection = (provider: DurableStreamsProvider, copyText: () =
   })
   provider.on('sync', show)
   provider.on('error', failure => {
-    if (!error?.fatal) error = { message: sentenceOf(failure), fatal: failure.fatal }
+    // Nothing is wrong with the server then, but this promise of ours is not kept.
+    if (failure.code === ProviderCode.localStoreFailed) keptIn = 'window'
+    else if (!error?.fatal) error = { message: sentenceOf(failure), fatal: failure.fatal }
     show()
   })
   // How many edits wait changes with each of them.
   provider.doc.on('update', show)
+  // Since when they wait is told when it is long enough ago.
+  setInterval(show, wordsAgeMs)
   window.addEventListener('online', show)
   window.addEventListener('offline', show)
   window.addEventListener('beforeunload', event => {
-    if (!provider.saved) event.preventDefault()
+    if (!provider.saved && keptIn === 'window') event.preventDefault()
   })
   offline.addEventListener('click', () => {
     offlineByChoice = !offlineByChoice

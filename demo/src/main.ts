@@ -12,6 +12,7 @@ import { createPeople } from './people.ts'
 import { distinct, roster } from './roster.ts'
 import { createShareButton } from './share.ts'
 import { storage } from './storage.ts'
+import { watchTabs } from './tabs.ts'
 import { createThemeButton } from './theme.ts'
 import { createToolbar } from './toolbar.ts'
 
@@ -32,7 +33,7 @@ const announce = () => {
 announce()
 
 const sheet = part('sheet', HTMLElement)
-const provider = new DurableStreamsProvider(doc, { name, awareness })
+const provider = new DurableStreamsProvider(doc, { name, awareness, offline: true })
 const editor = createEditor({ element: sheet, doc, awareness, title })
 const people = createPeople(
   () => me,
@@ -61,6 +62,7 @@ showPeople()
 createToolbar(part('toolbar', HTMLElement), editor)
 createThemeButton()
 createShareButton()
+watchTabs(provider)
 watchConnection(provider, () => copy(editor.getText({ blockSeparator: '\n\n' })))
 
 // "Opening…" until the document's content can be here; writing is possible all the while.

@@ -5,14 +5,20 @@ export interface Facts {
   readonly saved: boolean
   /** Edits it has not, when that is known. */
   readonly unsaved: number
+  /** When the oldest of them was made, in milliseconds since 1970. */
+  readonly since: number | undefined
+  /** What outlives the loss of the connection: this browser, or only the window. */
+  readonly keptIn: Keeper
   /** The last failure since it was last connected and saved. */
   readonly error: { readonly message: string; readonly fatal: boolean } | undefined
   /** The person pressed "Go offline". */
   readonly offlineByChoice: boolean
   /** What the browser says about the network. */
   readonly online: boolean
+  readonly now: number
 }
 
+export type Keeper = 'browser' | 'window'
 export type State = 'connecting' | 'saving' | 'saved' | 'offline' | 'away' | 'stopped'
 export type Tone = 'good' | 'busy' | 'calm' | 'warn' | 'bad'
 
@@ -23,10 +29,9 @@ export interface Words {
   readonly text: string
 }
 
-/** The one place where facts become words. Edits live in this window alone until they are saved, so it says so. */
+/** The one place where facts become words. It says where edits are until they are saved: nowhere else. */
 export const describe = (facts: Facts): Words => {
-  if (facts.error?.fatal)
-    return { state: 'stopped', tone: 'bad', text: `Stopped – ${kept(facts, 'not saved')}` }
+  if (facts.error?.fatal) return { state: 'stopped', tone: 'bad', text: `Stopped – ${kept(facts, '')}` }
   if (facts.offlineByChoice || facts.status === 'disconnected') {
     return { state: 'offline', tone: facts.saved ? 'calm' : 'warn', text: `Offline – ${kept(facts)}` }
   }
@@ -37,18 +42,34 @@ export const describe = (facts: Facts): Words => {
   }
   if (facts.error || !facts.online) {
     const who = facts.online ? 'Server away' : 'No network'
-    const what = facts.saved ? 'trying again…' : `${changes(facts)} kept in this window, trying again…`
+    const kept = `${changes(facts)} kept in this ${facts.keptIn}${sinceWhen(facts)}`
+    const what = facts.saved ? 'trying again…' : `${kept}, trying again…`
     return { state: 'away', tone: 'warn', text: `${who} – ${what}` }
   }
   const text = facts.saved ? 'Connecting…' : `Connecting – ${changes(facts)} not saved yet`
   return { state: 'connecting', tone: 'busy', text }
 }
 
-const kept = (facts: Facts, unsaved: 'not saved' | 'not saved yet' = 'not saved yet'): string =>
-  facts.saved ? 'all changes saved' : `${changes(facts)} ${unsaved}, kept in this window`
+const kept = (facts: Facts, yet: '' | ' yet' = ' yet'): string => {
+  if (facts.saved) return 'all changes saved'
+  return `${changes(facts)} not saved${sinceWhen(facts) || yet}, kept in this ${facts.keptIn}`
+}
 
 /** "1 change", "3 changes", or "changes" when nobody counted. */
 const changes = ({ unsaved }: Facts): string => {
   if (unsaved === 0) return 'changes'
   return unsaved === 1 ? '1 change' : `${unsaved.toLocaleString('en')} changes`
+}
+
+/** Edits younger than this are no news to whoever makes them. */
+const freshMs = 60_000
+
+/** " since 14:05", or " since 2 Nov, 14:05", or nothing. */
+const sinceWhen = ({ since, now }: Facts): string => {
+  if (since === undefined || now - since < freshMs) return ''
+  const then = new Date(since)
+  const time = then.toLocaleTimeString('en-GB', { hour: '2-digit', minute: '2-digit' })
+  const day = then.toLocaleDateString('en-GB', { day: 'numeric', month: 'short' })
+  const isToday = then.toDateString() === new Date(now).toDateString()
+  return ` since ${isToday ? time : `${day}, ${time}`}`
 }

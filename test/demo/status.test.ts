@@ -1,13 +1,17 @@
 import { describe, expect, test } from 'vitest'
 import { type Facts, describe as inWords } from '../../demo/src/status.ts'
 
+const noon = new Date(2026, 10, 21, 12).getTime()
 const facts = (given: Partial<Facts> = {}): Facts => ({
   status: 'connected',
   saved: true,
   unsaved: 0,
+  since: undefined,
+  keptIn: 'browser',
   error: undefined,
   offlineByChoice: false,
   online: true,
+  now: noon,
   ...given,
 })
 const waiting = (unsaved: number) => ({ saved: false, unsaved })
@@ -23,7 +27,7 @@ describe('the words about connection and edits', () => {
       { ...waiting(2), error: network },
       'saving',
       'warn',
-      'Saving, trying again… – 2 changes not saved yet, kept in this window',
+      'Saving, trying again… – 2 changes not saved yet, kept in this browser',
     ],
     ['connecting for the first time', { status: 'connecting' }, 'connecting', 'busy', 'Connecting…'],
     [
@@ -45,7 +49,7 @@ describe('the words about connection and edits', () => {
       { status: 'disconnected', offlineByChoice: true, ...waiting(3) },
       'offline',
       'warn',
-      'Offline – 3 changes not saved yet, kept in this window',
+      'Offline – 3 changes not saved yet, kept in this browser',
     ],
     [
       'disconnected by somebody else',
@@ -66,7 +70,7 @@ describe('the words about connection and edits', () => {
       { status: 'connecting', error: network, ...waiting(1_234) },
       'away',
       'warn',
-      'Server away – 1,234 changes kept in this window, trying again…',
+      'Server away – 1,234 changes kept in this browser, trying again…',
     ],
     [
       'a browser without a network',
@@ -87,14 +91,47 @@ describe('the words about connection and edits', () => {
       { status: 'disconnected', error: refused, ...waiting(12) },
       'stopped',
       'bad',
-      'Stopped – 12 changes not saved, kept in this window',
+      'Stopped – 12 changes not saved, kept in this browser',
+    ],
+    [
+      'edits of a minute ago',
+      { status: 'disconnected', ...waiting(3), since: noon - 60_000 },
+      'offline',
+      'warn',
+      'Offline – 3 changes not saved since 11:59, kept in this browser',
+    ],
+    [
+      'edits of just now',
+      { status: 'disconnected', ...waiting(3), since: noon - 59_999 },
+      'offline',
+      'warn',
+      'Offline – 3 changes not saved yet, kept in this browser',
+    ],
+    [
+      'edits of another day, with the server away',
+      {
+        status: 'connecting',
+        error: network,
+        ...waiting(7),
+        since: new Date(2026, 10, 19, 9, 5).getTime(),
+      },
+      'away',
+      'warn',
+      'Server away – 7 changes kept in this browser since 19 Nov, 09:05, trying again…',
+    ],
+    [
+      'edits where the browser keeps nothing',
+      { status: 'disconnected', ...waiting(2), keptIn: 'window' },
+      'offline',
+      'warn',
+      'Offline – 2 changes not saved yet, kept in this window',
     ],
     [
       'edits that nobody counted',
       { status: 'disconnected', saved: false },
       'offline',
       'warn',
-      'Offline – changes not saved yet, kept in this window',
+      'Offline – changes not saved yet, kept in this browser',
     ],
   ])('%s is told as it is', (_case, given, state, tone, text) => {
     expect(inWords(facts(given))).toEqual({ state, tone, text })
@@ -116,6 +153,13 @@ describe('the words about connection and edits', () => {
     for (const each of every.filter(({ saved }) => !saved)) {
       expect(inWords(each)).not.toMatchObject({ state: 'saved' })
       expect(inWords(each).text).not.toContain('all changes saved')
+    }
+  })
+
+  test('edits are said to be in this browser only where it keeps them', () => {
+    for (const each of every) {
+      const { text } = inWords({ ...each, keptIn: 'window' })
+      expect(text).not.toContain('this browser')
     }
   })
 

@@ -12,7 +12,12 @@ interface Room {
 const rooms: readonly Room[] = [
   { place: 'protocol/', imports: [], packages: ['lib0'] },
   { place: 'client/', imports: ['protocol/'], packages: ['eventsource-parser'] },
-  { place: 'provider/', imports: ['client/index.ts', 'protocol/'], packages: ['lib0', 'yjs', 'y-protocols'] },
+  {
+    place: 'provider/',
+    imports: ['client/index.ts', 'protocol/'],
+    packages: ['lib0', 'yjs', 'y-protocols'],
+  },
+  { place: 'react/', imports: ['provider/index.ts'], packages: ['react'] },
   { place: 'server/rules/', imports: ['protocol/'], packages: [] },
   { place: 'server/store/', imports: [], packages: ['lmdb', 'node:'] },
   {

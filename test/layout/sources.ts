@@ -26,7 +26,7 @@ export interface Source {
   readonly names: ReadonlySet<string>
 }
 
-const folders = ['protocol', 'client', 'provider', 'server', 'demo', 'bench', 'test', 'e2e']
+const folders = ['protocol', 'client', 'provider', 'react', 'server', 'demo', 'bench', 'test', 'e2e']
 
 /** Every TypeScript file of the project, parsed. */
 export const sources = (): readonly Source[] =>

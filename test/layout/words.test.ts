@@ -17,7 +17,7 @@ import {
 import { root, type Source, sources } from './sources.ts'
 
 const all = sources()
-const product = all.filter(({ path }) => /^(protocol|client|provider|server)\//.test(path))
+const product = all.filter(({ path }) => /^(protocol|client|provider|react|server)\//.test(path))
 const outside = [...product, ...all.filter(({ path }) => path.startsWith('demo/'))].filter(
   ({ path }) => !path.startsWith('protocol/'),
 )
@@ -148,7 +148,7 @@ test('[L11] a path that the documentation names is there', () => {
   const lost = ['README.md', 'CONTRIBUTING.md'].flatMap(file =>
     [
       ...readFileSync(join(root, file), 'utf8').matchAll(
-        /`((?:protocol|client|provider|server|demo|test|e2e|bench)\/[\w./-]+\.ts)`/g,
+        /`((?:protocol|client|provider|react|server|demo|test|e2e|bench)\/[\w./-]+\.ts)`/g,
       ),
     ]
       .map(match => match[1] ?? '')

@@ -1,6 +1,6 @@
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { homedir, tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { build } from 'esbuild'
 import { beforeAll, describe, expect, test } from 'vitest'
@@ -60,9 +60,10 @@ beforeAll(async () => {
 test('the tarball holds what is built of the package, and nothing else', () => {
   const paths = packed.files.map(({ path }) => path)
   const expected =
-    /^(LICENSE|README\.md|package\.json|dist\/(protocol|client|provider|server)\/[\w/-]+\.(js|d\.ts|js\.map))$/
+    /^(LICENSE|README\.md|package\.json|dist\/(protocol|client|provider|react|server)\/[\w/-]+\.(js|d\.ts|js\.map))$/
   expect(paths.filter(path => !expected.test(path))).toEqual([])
-  for (const door of ['provider', 'client', 'server']) expect(paths).toContain(`dist/${door}/index.js`)
+  for (const door of ['provider', 'client', 'react', 'server'])
+    expect(paths).toContain(`dist/${door}/index.js`)
   expect(paths).toContain('dist/server/yjs/compaction-worker.js')
 })
 
@@ -153,6 +154,12 @@ test('npx durable-streams-yjs serve runs from the checkout itself, without a net
   await stop(program, line)
 })
 
+test('React is not installed with it, and its door opens where there is one', async () => {
+  expect(await readdir(join(project, 'node_modules'))).not.toContain('react')
+  await succeed('npm', ['install', '--no-audit', '--no-fund', '--prefer-offline', 'react'], project)
+  expect(await readdir(join(project, 'node_modules'))).toContain('react')
+})
+
 test('every export resolves, and importing a door starts nothing', async () => {
   const before = await readdir(project)
   const out = await script(
@@ -169,9 +176,10 @@ test('every export resolves, and importing a door starts nothing', async () => {
   )
   // It ended by itself and said nothing else, so nothing listens, ticks or logs.
   const names = JSON.parse(out) as Record<string, string[]>
-  expect(Object.keys(names)).toEqual(['.', './client', './server'])
+  expect(Object.keys(names)).toEqual(['.', './client', './react', './server'])
   expect(names['.']).toContain('DurableStreamsProvider')
   expect(names['./client']).toContain('DurableStream')
+  expect(names['./react']).toEqual(['usePresence', 'useProvider', 'useSaved', 'useSynced'])
   expect(names['./server']).toContain('startServer')
   expect(new Set(await readdir(project))).toEqual(new Set([...before, 'doors.mjs']))
 })
@@ -180,12 +188,17 @@ describe('the declarations', () => {
   const browser = `
 import { DurableStreamsProvider, type ProviderOptions, type Status } from 'durable-streams-yjs'
 import { DurableStream } from 'durable-streams-yjs/client'
+import { usePresence, useProvider, useSaved } from 'durable-streams-yjs/react'
 import * as Y from 'yjs'
 const options: ProviderOptions = { url: 'https://example.org/v1/yjs/s', name: 'a', connect: false }
 const provider = new DurableStreamsProvider(new Y.Doc(), options)
 export const status: Status = provider.status
 export const saved: boolean = provider.saved
 export const next: Promise<string> = new DurableStream({ url: provider.doc.guid }).head().then(({ next }) => next)
+export const use = (doc: Y.Doc | undefined): readonly [boolean, number] => {
+  const given = useProvider(doc, options)
+  return [useSaved(given, ({ saved }) => saved), usePresence(given)[0].states.size]
+}
 // @ts-expect-error a transport that is not there
 export const wrong: ProviderOptions = { live: 'pigeon' }
 `
@@ -230,8 +243,10 @@ export const wrong: ServerOptions = { store: 'paper' }
 describe('a bundle for the browser', () => {
   const bundle = async (door: string, external: readonly string[]) => {
     const result = await build({
-      stdin: { contents: `export * from '${door}'`, resolveDir: project },
+      stdin: { contents: `export * from '${door}'`, resolveDir: project, sourcefile: 'entry.js' },
       bundle: true,
+      splitting: true,
+      outdir: 'out',
       platform: 'browser',
       format: 'esm',
       minify: true,
@@ -240,11 +255,27 @@ describe('a bundle for the browser', () => {
       external: [...external],
       logLevel: 'silent',
     })
-    const [output] = Object.values(result.metafile.outputs)
+    const sizes = new Map(
+      result.outputFiles.map(({ path, contents }) => [
+        basename(path),
+        gzipSync(contents, { level: 9 }).length,
+      ]),
+    )
+    const outputs = Object.entries(result.metafile.outputs)
+    // What is imported when it is needed is no part of the first download.
+    const lazy = new Set(
+      outputs.flatMap(([, { imports }]) =>
+        imports.filter(({ kind }) => kind === 'dynamic-import').map(({ path }) => basename(path)),
+      ),
+    )
+    const bytes = [...sizes].reduce((sum, [name, size]) => (lazy.has(name) ? sum : sum + size), 0)
     return {
       inputs: Object.keys(result.metafile.inputs),
-      imports: output?.imports.map(({ path }) => path) ?? [],
-      bytes: gzipSync(result.outputFiles[0]?.contents ?? '', { level: 9 }).length,
+      imports: outputs.flatMap(([, { imports }]) =>
+        imports.filter(({ path }) => !sizes.has(basename(path))).map(({ path }) => path),
+      ),
+      bytes,
+      lazyBytes: [...sizes.values()].reduce((sum, size) => sum + size, 0) - bytes,
     }
   }
   const peers = ['yjs', 'y-protocols', 'lib0']
@@ -253,10 +284,11 @@ describe('a bundle for the browser', () => {
     const alone = await bundle('durable-streams-yjs', peers)
     const whole = await bundle('durable-streams-yjs', [])
     const client = await bundle('durable-streams-yjs/client', peers)
+    const hooks = await bundle('durable-streams-yjs/react', [...peers, 'react'])
     const kilobytes = (bytes: number) => (bytes / 1_000).toFixed(1)
     process.stdout.write(
-      `minified and gzipped: provider ${kilobytes(alone.bytes)} kB, with yjs, y-protocols and lib0 ${kilobytes(whole.bytes)} kB, ` +
-        `client alone ${kilobytes(client.bytes)} kB\n`,
+      `minified and gzipped: provider ${kilobytes(alone.bytes)} kB, ${kilobytes(alone.lazyBytes)} kB more for \`offline\`, with yjs, y-protocols and lib0 ${kilobytes(whole.bytes)} kB, ` +
+        `client alone ${kilobytes(client.bytes)} kB, React hooks ${kilobytes(hooks.bytes - alone.bytes)} kB more\n`,
     )
     // esbuild fails on a builtin of Node for this platform unless it is external.
     expect(alone.imports.filter(path => !peers.includes(path.split('/')[0] ?? ''))).toEqual([])
@@ -268,7 +300,9 @@ describe('a bundle for the browser', () => {
       expect(['durable-streams-yjs', 'eventsource-parser', 'isomorphic.js', ...peers]).toContain(name)
     }
     expect(whole.inputs.filter(path => path.includes('dist/server'))).toEqual([])
-    expect(alone.bytes).toBeLessThan(25_000)
+    expect(alone.bytes).toBeLessThan(42_000)
+    expect(alone.lazyBytes).toBeLessThan(6_000)
     expect(client.bytes).toBeLessThan(alone.bytes)
+    expect(hooks.bytes - alone.bytes).toBeLessThan(2_000)
   })
 })

@@ -8,7 +8,6 @@ import {
   type UpdateSummary,
 } from '../protocol/index.ts'
 import { ProviderCode, ProviderError } from './error.ts'
-import type { Ledger } from './ledger.ts'
 
 /** An update that was read, and what it carries. */
 interface Entry {
@@ -48,6 +47,9 @@ const entriesOf = (updates: () => readonly Uint8Array[]): Entries => {
   return { entries, problems }
 }
 
+/** What another tab read or made. */
+export const entriesOfUpdates = (updates: readonly Uint8Array[]): Entries => entriesOf(() => updates)
+
 /** Frames of the log (YJS 7.3). */
 export const entriesOfLog = (bytes: Uint8Array): Entries => entriesOf(() => decodeFrames(bytes))
 
@@ -56,26 +58,23 @@ export const entriesOfSnapshot = (bytes: Uint8Array): Entries =>
   entriesOf(() => (bytes.length > 0 ? [bytes] : []))
 
 /**
- * Applies what was read from the server, in one transaction with `origin`, after the ledger knows it: whatever the
- * transaction then reports beyond the ledger was done by an observer, and is a local edit.
- * @returns what could not be read; nothing of it was applied
+ * Applies updates in one transaction with `origin`.
+ * @returns what could not be applied, and what failed in answer
  */
 export const apply = (
   doc: Y.Doc,
-  ledger: Ledger,
   origin: unknown,
-  { entries, problems }: Entries,
+  updates: readonly Uint8Array[],
 ): readonly ProviderError[] => {
-  if (entries.length === 0) return problems
-  for (const { summary } of entries) ledger.read(summary)
-  const all = [...problems]
+  if (updates.length === 0) return []
+  const problems: ProviderError[] = []
   const applyAll = () => {
-    for (const { update } of entries) {
+    for (const update of updates) {
       try {
         Y.applyUpdate(doc, update, origin)
       } catch (cause) {
         // Whole by its bytes, but at odds with what is here: forged, or nested beyond the stack. Its neighbours go on.
-        all.push(unreadable('an update of the document could not be applied and was left out', cause))
+        problems.push(unreadable('an update of the document could not be applied and was left out', cause))
       }
     }
   }
@@ -84,7 +83,7 @@ export const apply = (
   } catch (cause) {
     // Yjs runs every observer and only then rethrows, so the document is whole.
     const message = 'an observer of the document threw while remote changes were applied'
-    all.push(new ProviderError(ProviderCode.observerFailed, message, false, { cause }))
+    problems.push(new ProviderError(ProviderCode.observerFailed, message, false, { cause }))
   }
-  return all
+  return problems
 }

@@ -1,6 +1,6 @@
 /** What a page's life means for a provider. */
 export interface PageCues {
-  /** The network or the person is back: waits are pointless. */
+  /** The network or the person is back, or the page ran on after it had been frozen: waits are pointless. */
   wake(): void
   /** The page is going, perhaps for good. */
   leave(): void
@@ -24,10 +24,12 @@ export const listenToPage = (cues: PageCues): (() => void) => {
   window.addEventListener('pagehide', hide)
   window.addEventListener('pageshow', show)
   document.addEventListener('visibilitychange', visible)
+  document.addEventListener('resume', online)
   return () => {
     window.removeEventListener('online', online)
     window.removeEventListener('pagehide', hide)
     window.removeEventListener('pageshow', show)
     document.removeEventListener('visibilitychange', visible)
+    document.removeEventListener('resume', online)
   }
 }

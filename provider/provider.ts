@@ -1,245 +1,327 @@
-import { ObservableV2 } from 'lib0/observable'
 import type { Awareness } from 'y-protocols/awareness'
 import type * as Y from 'yjs'
-import { DurableStream, type Env, type LinkState, StreamError } from '../client/index.ts'
-import { ErrorCode, readUpdate, snapshotLimits } from '../protocol/index.ts'
-import { fromStream, ProviderError } from './error.ts'
-import type { ProviderEvents } from './events.ts'
-import { Ledger } from './ledger.ts'
-import { type ProviderOptions, type Settings, settle } from './options.ts'
-import { Outbox, type Unsaved } from './outbox.ts'
+import { DurableStream, StreamError } from '../client/index.ts'
+import { Connection } from './connection.ts'
+import { Emitter } from './emitter.ts'
+import { localStoreFailed, ProviderError, passing, refusalOf, unexpected } from './error.ts'
+import { createGuard } from './guard.ts'
+import { leaveBehind } from './leave-behind.ts'
+import { Kept } from './local/kept.ts'
+import { type ProviderOptions, settle } from './options.ts'
 import { listenToPage } from './page.ts'
-import { type Cue, nextPhase, type Phase, type Status, statusOf } from './phase.ts'
+import type { Cue, Status } from './phase.ts'
 import { Presence } from './presence.ts'
-import { doubtful, Pull } from './pull.ts'
-import { Push } from './push.ts'
 import { reached } from './reached.ts'
+import { Replica } from './replica.ts'
+import { State } from './state.ts'
+import { Subdocs } from './subdocs.ts'
+import { Group } from './tabs/group.ts'
+import type { TabsState } from './tabs/seat.ts'
+import { takeTurns } from './turns/take-turns.ts'
+import type { Turns } from './turns/turns.ts'
+import type { Unsaved } from './unsaved.ts'
 import { wakeable } from './wakeable.ts'
 
 /**
  * Keeps a Y.Doc and its awareness in step with a document on a Durable Streams server. Remote changes are transactions
- * whose origin is the provider. Needs no page; in one, it also minds the page coming and going.
+ * whose origin is the provider. Needs no page; in one, it also minds the page coming and going, shares its connection with
+ * other tabs, and keeps the document in the browser if told to.
  */
-export class DurableStreamsProvider extends ObservableV2<ProviderEvents> {
+export class DurableStreamsProvider extends Emitter {
   readonly doc: Y.Doc
   readonly awareness: Awareness | undefined
-  readonly #settings: Settings
-  readonly #env: Env
-  readonly #ledger = new Ledger()
-  readonly #outbox = new Outbox()
-  readonly #pull: Pull
-  readonly #push: Push
+  readonly #replica: Replica
+  readonly #connection: Connection
   readonly #presence: Presence | undefined
-  readonly #stopListening: () => void
-  #phase: Phase = 'idle'
+  readonly #group: Group | undefined
+  readonly #kept: Kept | undefined
+  readonly #state: State
+  readonly #random: () => number
+  readonly #turns: Turns | undefined
+  readonly #subdocs: Subdocs<DurableStreamsProvider> | undefined
+  /** In the reverse order of making. */
+  readonly #endings: (() => void)[] = []
   #session: AbortController | undefined
-  /** The session whose outbox and presence are running. */
-  #sending: AbortController | undefined
-  #told = { saved: true, synced: false }
+  /** What it was stopped by, until it connects again. */
+  #stopped: ProviderError | undefined
 
   /** @throws TypeError as `settle` of the options */
   constructor(doc: Y.Doc, options: ProviderOptions = {}) {
     super()
     const settings = settle(doc, options)
     const { env, wake } = wakeable(settings.env)
-    const { headers, awareness, live, create } = settings
-    const stream = new DurableStream({ url: settings.url, headers, env })
+    const { url, headers, awareness, ownsAwareness, live, create, shared } = settings
+    const { locks, openChannel, openLocal } = settings.env
+    const stream = new DurableStream({ url, headers, env })
+    const nearby = {}
     this.doc = doc
+    this.#random = env.random
     this.awareness = awareness
-    this.#settings = settings
-    this.#env = env
-    this.#pull = new Pull({
+    this.#replica = new Replica({
       doc,
-      stream,
-      ledger: this.#ledger,
       origin: this,
-      live,
-      create,
-      onLink: state => this.#onLink(state),
+      now: env.now,
+      onChange: () => {
+        this.#connection?.nudge()
+        if (this.#replica.outbox.busy) this.#turns?.hurry()
+        this.#kept?.changed()
+        this.#state?.tell()
+      },
+      onEdit: update => this.#group?.edit(update),
       onProblem: problem => this.emit('error', [problem]),
     })
-    this.#push = new Push({
-      doc,
+    this.#presence =
+      awareness &&
+      new Presence({
+        awareness,
+        stream,
+        origin: this,
+        nearby,
+        live,
+        env,
+        onProblem: ({ code, message, cause }) =>
+          this.emit('error', [new ProviderError(code, message, false, { cause })]),
+      })
+    this.#connection = new Connection({
+      replica: this.#replica,
+      presence: this.#presence,
       stream,
-      ledger: this.#ledger,
-      outbox: this.#outbox,
       env,
-      onSaved: () => this.#tell(),
-      onProblem: error => this.emit('error', [fromStream(error, false)]),
+      live,
+      create,
+      flightLog: () => this.#kept?.flightLog,
+      onCue: cue => this.#onLeaderCue(cue),
+      onRead: (updates, next) => {
+        this.#group?.read(updates, next)
+        this.#kept?.changed()
+      },
+      onSaved: updates => {
+        this.#group?.held(updates)
+        this.#kept?.changed()
+        this.#state.tell()
+      },
+      onLacking: () => this.#group?.lacking(),
+      onProblem: error => {
+        const problem = error instanceof StreamError ? passing(error) : error
+        this.#group?.problem(problem)
+        this.#report(problem)
+      },
+      standing: () => this.#state.standing,
+      onStanding: standing => {
+        this.#group?.standing(standing)
+        this.#state.stand(standing)
+      },
     })
-    this.#presence = awareness && new Presence({ awareness, stream, origin: this, live, env })
-    // What is in the document already may be news to the server.
-    if (doc.store.clients.size > 0) this.#outbox.oweDifference(env.now())
-    this.#told.saved = this.saved
-    doc.on('update', this.#onUpdate)
-    doc.on('destroy', this.#onDocDestroy)
-    this.#stopListening = listenToPage({
-      wake,
-      leave: () => this.#leavePage(),
-      comeBack: () => this.#comeBack(),
-    })
+    if (settings.tabs && locks && openChannel) {
+      const group = new Group({
+        name: shared,
+        locks,
+        openChannel,
+        env: settings.env, // a watch is not to be woken
+        replica: this.#replica,
+        awareness,
+        origin: this,
+        nearby,
+        onCue: cue => this.#state.cue(cue),
+        onFollow: () => this.#connection.handOver(),
+        onProblem: problem => this.#report(new ProviderError(problem.code, problem.message, false, problem)),
+        standing: () => this.#state.standing,
+        onStanding: standing => this.#state.stand(standing),
+        onTabs: () => this.emit('tabs', [this.tabs]),
+        onDefect: cause => this.emit('error', [unexpected(cause, false)]),
+      })
+      this.#group = group
+      this.#endings.push(() => group.destroy())
+    }
+    if (settings.offline && openLocal) {
+      const kept = new Kept({
+        name: shared,
+        open: openLocal,
+        replica: this.#replica,
+        env: settings.env,
+        onProblem: cause => this.emit('error', [localStoreFailed(cause)]),
+      })
+      this.#kept = kept
+      void kept.loaded.then(({ flights }) => {
+        this.#connection.inherit(flights)
+        this.emit('load', [])
+      })
+      this.#endings.push(() => void kept.close())
+    }
+    if (settings.turns) {
+      this.#turns = takeTurns(settings, this.#replica, {
+        isCaughtUp: () => this.#state.phase === 'live',
+        onPause: () => this.#onLeaderCue('lost'),
+      })
+    }
+    if (settings.subdocs) {
+      const open = (subdoc: Y.Doc, given: ProviderOptions) => new DurableStreamsProvider(subdoc, given)
+      this.#subdocs = new Subdocs({ parent: this, options, name: settings.name, random: env.random, open })
+      this.#endings.push(() => this.#subdocs?.destroy())
+    }
+    this.#state = new State(this, this.#replica, settings.guard ? createGuard() : undefined)
+    this.#endings.push(() => this.#state.end())
+    const onDocDestroy = () => this.destroy()
+    doc.on('destroy', onDocDestroy)
+    this.#endings.push(
+      () => doc.off('destroy', onDocDestroy),
+      () => this.#replica.destroy(),
+      () => this.#presence?.destroy(),
+      listenToPage({ wake, leave: () => this.#leavePage(), comeBack: () => this.#comeBack() }),
+    )
+    if (ownsAwareness) this.#endings.push(() => awareness?.destroy())
     if (options.connect !== false) this.connect()
   }
 
   get status(): Status {
-    return statusOf[this.#phase]
+    return this.#state.status
   }
 
   /** Every local edit is durable on the server. */
   get saved(): boolean {
-    return this.#outbox.saved
+    return this.#state.saved
   }
 
-  /** Local edits that are not, or undefined. */
+  /** Local edits that are not, and why; or undefined. */
   get unsaved(): Unsaved | undefined {
-    return this.#outbox.unsaved
+    return this.#state.unsaved
+  }
+
+  /** The server takes no edits of this caller's, as far as is known: local ones are kept, and sent when it does. */
+  get readOnly(): boolean {
+    return this.#state.readOnly
   }
 
   /** Caught up with the server on this connection, and saved. */
   get synced(): boolean {
-    return this.#phase === 'live' && this.saved
+    return this.#state.synced
+  }
+
+  /** What was kept in the browser is in the document. Without `offline` nothing is waited for. */
+  get loaded(): boolean {
+    return !this.#replica.loading
+  }
+
+  /** How many tabs share the connection; undefined when this one shares it with none, or is not connected. */
+  get tabs(): TabsState | undefined {
+    return this.#group?.tabs
+  }
+
+  /** The providers of the subdocuments that are loaded, by guid; without the option `subdocs` there are none. */
+  get subdocs(): ReadonlyMap<string, DurableStreamsProvider> {
+    return this.#subdocs?.providers ?? new Map()
   }
 
   /** Resolves when `synced` is true, at once if it is; rejects with what stopped the provider, a ProviderError. */
   whenSynced(): Promise<void> {
-    return reached(this, 'sync', () => this.synced)
+    return reached(this, 'sync', () => this.synced, this.#stopped)
   }
 
   /** Resolves when `saved` is true, at once if it is; rejects with what stopped the provider, a ProviderError. */
   whenSaved(): Promise<void> {
-    return reached(this, 'saved', () => this.saved)
+    return reached(this, 'saved', () => this.saved, this.#stopped)
+  }
+
+  /** Resolves when `loaded` is true, at once if it is; rejects when the provider is destroyed before. */
+  whenLoaded(): Promise<void> {
+    return reached(this, 'load', () => this.loaded)
   }
 
   /** Connects and stays connected until told otherwise. Does nothing when it already is. */
   connect(): void {
-    if (this.#phase !== 'idle' && this.#phase !== 'stopped') return
-    this.#cue('connect')
+    this.#subdocs?.connect()
+    const { phase } = this.#state
+    if (phase !== 'idle' && phase !== 'stopped') return
+    this.#stopped = undefined
+    this.#state.cue('connect')
     this.#start()
   }
 
   /** Lets go of the server. Edits are kept in the document and sent on the next `connect`. */
   disconnect(): void {
+    this.#subdocs?.disconnect()
     this.#end()
-    this.#cue('disconnect')
+    this.#stopped = undefined
+    this.#state.cue('disconnect')
+  }
+
+  /** Removes what is kept of the document in this browser; from then on nothing is kept. The document stays as it is. */
+  async clearLocal(): Promise<void> {
+    await this.#kept?.clear()
   }
 
   /** Disconnects for good and forgets the document; the document itself stays as it is. */
   override destroy(): void {
-    if (this.#phase === 'closed') return
+    if (this.#state.phase === 'closed') return
+    // What was typed a moment ago would otherwise wait for the next visit, or for ever.
+    if (this.#state.phase === 'live' && this.#leads) this.#connection.flush()
     this.#end()
-    this.#cue('destroy')
+    this.#state.cue('destroy')
     this.emit('destroy', [])
-    this.doc.off('update', this.#onUpdate)
-    this.doc.off('destroy', this.#onDocDestroy)
-    this.#stopListening()
-    this.#presence?.destroy()
-    if (this.#settings.ownsAwareness) this.awareness?.destroy()
+    for (const end of this.#endings.toReversed()) end()
     super.destroy()
   }
 
   #start(): void {
     const session = new AbortController()
     this.#session = session
-    this.#supervise(session, this.#pull.run(session.signal))
+    this.#work(session.signal).catch(error => {
+      if (session.signal.aborted) return
+      this.#session = undefined
+      this.#presence?.forget()
+      const fatal = error instanceof StreamError ? refusalOf(error, 'read') : error
+      this.#stopped = fatal instanceof ProviderError ? fatal : unexpected(fatal, true)
+      this.#state.cue('refused')
+      this.#report(this.#stopped)
+    })
   }
 
-  /** One refusal for good ends everything of its session. */
-  #supervise(session: AbortController, work: Promise<void>): void {
-    work.catch(error => {
-      if (session.signal.aborted) return
-      if (error instanceof StreamError && doubtful.has(error.code)) {
-        this.emit('error', [fromStream(error, false)])
-        this.#end()
-        this.#pull.startOver()
-        this.#cue('lost')
-        this.#comeBack()
-        return
-      }
-      session.abort()
-      this.#session = undefined
-      this.#presence?.leave()
-      const fatal = error instanceof StreamError ? fromStream(error, true) : error
-      this.#cue('refused')
-      this.emit('error', [fatal instanceof ProviderError ? fatal : unexpected(fatal)])
-    })
+  /** Ends when `signal` fires. */
+  async #work(signal: AbortSignal): Promise<void> {
+    if (!this.loaded) await this.whenLoaded()
+    if (signal.aborted) return
+    const talk = (signal: AbortSignal) => this.#connection.run(signal)
+    const connect = (reign: AbortSignal) => this.#turns?.run(reign, talk) ?? talk(reign)
+    await (this.#group ? this.#group.run(signal, connect) : connect(signal))
   }
 
   #end(): void {
     if (!this.#session) return
-    this.#presence?.leave()
+    this.#presence?.goodbye()
     this.#session.abort()
     this.#session = undefined
+    this.#presence?.forget()
   }
 
   #leavePage(): void {
+    this.#kept?.flush()
     if (!this.#session) return
-    this.#push.flush()
+    if (this.#leads) this.#connection.flush()
     this.#end()
-    this.#cue('lost')
+    this.#state.cue('lost')
   }
 
   #comeBack(): void {
     if (this.#session || this.status === 'disconnected') return
-    this.#cue('retry')
+    this.#state.cue('retry')
     this.#start()
   }
 
-  #onLink(state: LinkState): void {
-    if (state.phase === 'waiting') {
-      this.emit('error', [fromStream(state.error, false)])
-      this.#cue('lost')
-    } else if (state.phase === 'connecting') {
-      if (!state.turnover) this.#cue('retry')
-    } else if (state.caughtUp && this.#phase !== 'live') {
-      // State against state: what was read may lack what this document has, and the other way round is settled.
-      this.#outbox.oweDifference(this.#env.now())
-      this.#cue('caughtUp')
-      this.#startSending()
-      this.#push.nudge()
-    }
+  /** Whether it is this tab that talks to the server. */
+  get #leads(): boolean {
+    return this.#group?.tabs?.leading ?? true
   }
 
-  /** Pushing waits for the first catch-up of a session: before it, what the server lacks is not known. */
-  #startSending(): void {
-    const session = this.#session
-    if (!session || this.#sending === session) return
-    this.#sending = session
-    this.#supervise(session, this.#push.run(session.signal))
-    this.#presence?.run(session.signal).catch(error => {
-      // Editing goes on without presence.
-      if (error instanceof StreamError && !session.signal.aborted)
-        this.emit('error', [fromStream(error, false)])
-    })
+  #onLeaderCue(cue: Cue): void {
+    this.#group?.link(cue === 'caughtUp' ? 'live' : cue === 'lost' ? 'lost' : 'connecting')
+    this.#state.cue(cue)
   }
 
-  readonly #onUpdate = (update: Uint8Array, origin: unknown): void => {
-    if (origin !== this) this.#outbox.add(update, this.#env.now())
-    else if (this.#ledger.holds(readUpdate(update, snapshotLimits))) return
-    // More than what was read: what an observer did in answer, or what was deleted because two sets of changes met. The
-    // update itself would repeat what was read.
-    else this.#outbox.oweDifference(this.#env.now())
-    this.#push.nudge()
-    this.#tell()
-  }
-
-  readonly #onDocDestroy = (): void => this.destroy()
-
-  #cue(cue: Cue): void {
-    const before = this.#phase
-    this.#phase = nextPhase[before][cue]
-    if (statusOf[before] !== this.status) this.emit('status', [{ status: this.status }])
-    this.#tell()
-  }
-
-  #tell(): void {
-    const { saved, synced } = this
-    const before = this.#told
-    this.#told = { saved, synced }
-    if (saved !== before.saved) this.emit('saved', [saved])
-    if (synced !== before.synced) this.emit('sync', [synced])
+  /** What is about to be typed must not build on what stays behind. */
+  #report(error: ProviderError): void {
+    leaveBehind(error.ranges, this.doc, this.awareness, this.#random)
+    this.emit('error', [error])
+    const { condition } = error
+    if (condition && condition !== 'readonly') this.emit(condition, [error])
   }
 }
-
-/** A defect here, not a condition out there: told, rather than lost in a rejected promise. */
-const unexpected = (cause: unknown): ProviderError =>
-  new ProviderError(ErrorCode.internal, 'the provider failed unexpectedly', true, { cause })

@@ -1,37 +1,32 @@
-import type * as Y from 'yjs'
-import { ClientCode, type DurableStream, type LinkState, StreamError } from '../client/index.ts'
-import { ErrorCode, namesSnapshot, type Offset, Query, Sentinel, type Transport } from '../protocol/index.ts'
-import { documentReset, endOfDocument, type ProviderError } from './error.ts'
-import type { Ledger } from './ledger.ts'
-import { apply, type Entries, entriesOfLog, entriesOfSnapshot } from './log.ts'
+import {
+  ClientCode,
+  type DurableStream,
+  type LinkState,
+  type LiveMode,
+  StreamError,
+} from '../client/index.ts'
+import { ErrorCode, namesSnapshot, type Offset, Query, Sentinel } from '../protocol/index.ts'
+import { documentReset, endOfDocument } from './error.ts'
+import { type Entries, entriesOfLog, entriesOfSnapshot } from './log.ts'
 import { forgotten } from './push.ts'
+import type { Replica } from './replica.ts'
 
 export interface PullParts {
-  readonly doc: Y.Doc
+  readonly replica: Replica
   readonly stream: DurableStream
-  readonly ledger: Ledger
-  /** The origin of the transactions that apply remote changes. */
-  readonly origin: unknown
-  readonly live: Transport
+  readonly live: LiveMode
   readonly create: boolean
   onLink(state: LinkState): void
-  onProblem(problem: ProviderError): void
+  /** These updates were read and are about to be in the document; the log goes on at `next`. */
+  onRead(updates: readonly Uint8Array[], next: Offset): void
 }
 
 /** Reads a document's log: the snapshot, what follows it, and what is appended from then on. */
 export class Pull {
   readonly #parts: PullParts
-  /** How far the log was read; kept while the provider lives, so that coming back costs only what is new. */
-  #offset: Offset | undefined
-  #known = false
 
   constructor(parts: PullParts) {
     this.#parts = parts
-  }
-
-  /** The next run reads everything again, to see whether the document is still the one that was read. */
-  startOver(): void {
-    this.#offset = undefined
   }
 
   /**
@@ -39,15 +34,14 @@ export class Pull {
    * @throws StreamError | ProviderError when asking again is of no use
    */
   async run(signal: AbortSignal): Promise<void> {
-    const { stream, live, onLink } = this.#parts
+    const { stream, live, onLink, replica } = this.#parts
     while (!signal.aborted) {
-      const resumed = this.#offset !== undefined
-      const offset = this.#offset ?? (await this.#join(signal))
+      const resumed = replica.offset !== undefined
+      const offset = replica.offset ?? (await this.#join(signal))
       if (offset === undefined) return
       try {
-        for await (const batch of stream.follow({ offset, resumed, live, signal, onLink })) {
-          this.#apply(entriesOfLog(batch.bytes))
-          this.#offset = batch.next
+        for await (const { bytes, next } of stream.follow({ offset, resumed, live, signal, onLink })) {
+          this.#read(entriesOfLog(bytes), next)
         }
         return
       } catch (error) {
@@ -55,14 +49,14 @@ export class Pull {
         if (!(error instanceof StreamError)) throw error
         const ended = endOfDocument(error)
         if (ended || error.code !== ErrorCode.offsetExpired) throw ended ?? error
-        this.#offset = undefined
+        replica.startOver()
       }
     }
   }
 
   /** Snapshot discovery (YJS 9.1), creating the document if there is none. Undefined when `signal` fired. */
   async #join(signal: AbortSignal): Promise<Offset | undefined> {
-    const { stream, create, ledger, onLink } = this.#parts
+    const { stream, create, replica, onLink } = this.#parts
     const options = {
       signal,
       retry: { attempts: Number.POSITIVE_INFINITY },
@@ -78,10 +72,12 @@ export class Pull {
         const found = new URL(url).searchParams.get(Query.offset) ?? ''
         const isSnapshot = namesSnapshot(found)
         const read = isSnapshot ? entriesOfSnapshot(bytes) : entriesOfLog(bytes)
-        if ((isSnapshot || upToDate) && !ledger.recognises(read.entries.map(({ summary }) => summary)))
+        if (
+          (isSnapshot || upToDate) &&
+          !replica.ledger.recognises(read.entries.map(({ summary }) => summary))
+        )
           throw documentReset()
-        this.#apply(read)
-        this.#known = true
+        this.#read(read, next)
         return next
       } catch (error) {
         if (signal.aborted) return undefined
@@ -90,7 +86,7 @@ export class Pull {
           fresh = true // superseded between the redirect and the read; a cached redirect would lead here again
           continue
         }
-        if (this.#known) throw endOfDocument(error) ?? error
+        if (replica.known) throw endOfDocument(error) ?? error
         if (error.status !== 404 || !create) throw error
         await stream.create(options)
         fresh = true
@@ -99,9 +95,14 @@ export class Pull {
     return undefined
   }
 
-  #apply(read: Entries): void {
-    const { doc, ledger, origin, onProblem } = this.#parts
-    for (const problem of apply(doc, ledger, origin, read)) onProblem(problem)
+  #read(read: Entries, next: Offset): void {
+    const { replica, onRead } = this.#parts
+    // First, so that other tabs have what was read before what an observer here makes of it.
+    onRead(
+      read.entries.map(({ update }) => update),
+      next,
+    )
+    replica.read(read, next)
   }
 }
 

@@ -5,14 +5,17 @@ import type { ProviderEvents } from './events.ts'
 
 /**
  * Resolves when `is` is true: now, or at one of the events that follow.
+ * @param stopped why the provider has stopped already
  * @throws ProviderError what stopped the provider, or ABORTED when it was destroyed before
  */
 export const reached = (
   provider: ObservableV2<ProviderEvents>,
-  event: 'sync' | 'saved',
+  event: 'sync' | 'saved' | 'load',
   is: () => boolean,
+  stopped?: ProviderError,
 ): Promise<void> => {
   if (is()) return Promise.resolve()
+  if (stopped) return Promise.reject(stopped)
   return new Promise((resolve, reject) => {
     const check = () => {
       if (is()) settle(resolve)

@@ -1,10 +1,11 @@
 import { parseArgs } from 'node:util'
+import { SeedPool } from './sim/seed-pool.ts'
 import { simulate } from './sim/simulation.ts'
 
 const usage = `Replays one seed of the fault simulation and prints what happens in it.
 
   npm run seed -- <seed>           one seed, with its trace: virtual seconds, who, what
-  npm run seed -- <first> <last>   all seeds from one to another; prints those that fail
+  npm run seed -- <first> <last>   all seeds from one to another, one on each core at a time; prints those that fail
 
 Exit code: 0 when every check held, 1 when one failed, 2 for a bad command line.
 `
@@ -23,16 +24,22 @@ const replayOne = async (seed: number): Promise<boolean> => {
 }
 
 const replayAll = async (first: number, last: number): Promise<boolean> => {
-  const failed: number[] = []
-  for (let seed = first; seed <= last; seed++) {
-    const { failure } = await simulate(seed)
-    if (failure) {
-      failed.push(seed)
+  const pool = new SeedPool()
+  let next = first
+  let failed = 0
+  const work = async (): Promise<void> => {
+    while (next <= last) {
+      const seed = next++
+      const failure = await pool.run(seed)
+      if (failure === undefined) continue
+      failed++
       say(`seed ${seed} failed: ${failure}`)
     }
   }
-  say(`${last - first + 1 - failed.length} of ${last - first + 1} seeds passed`)
-  return failed.length === 0
+  await Promise.all(Array.from({ length: pool.size }, work))
+  await pool.close()
+  say(`${last - first + 1 - failed} of ${last - first + 1} seeds passed`)
+  return failed === 0
 }
 
 const main = async (): Promise<number> => {

@@ -7,7 +7,12 @@ export interface BodyPipeParts {
   readonly chance: Chance
   readonly clock: Clock
   readonly doom: Fate['body']
+  /** Whether nothing arrives before everything has. */
+  readonly holds: boolean
+  /** Runs `task` when something gets through. */
   passes(task: () => void): void
+  /** Runs `task` when the client takes in what arrived. */
+  hears(task: () => void): void
   /** Milliseconds for the next bytes. */
   latency(): number
   /** Called once: the client has all it will get, or wants no more. */
@@ -48,13 +53,21 @@ export class BodyPipe {
 
   /** Reads as fast as the line takes it: while the client is cut off, what the server writes piles up at the server. */
   async #pump(): Promise<void> {
+    const held: Uint8Array[] = []
+    const send = (bytes: Uint8Array) => {
+      for (const piece of this.#split(bytes)) this.#later(() => this.#arrive(piece))
+    }
     try {
       for (;;) {
         await new Promise<void>(resolve => this.#parts.passes(resolve))
         const { done, value } = await this.#reader.read()
         if (this.#over) return
-        if (done) return this.#later(() => this.#close())
-        for (const piece of this.#split(value)) this.#later(() => this.#arrive(piece))
+        if (done) {
+          for (const bytes of held) send(bytes)
+          return this.#later(() => this.#close())
+        }
+        if (this.#parts.holds) held.push(value)
+        else send(value)
       }
     } catch (error) {
       this.#later(() => this.fail(new TypeError('terminated', { cause: error })))
@@ -67,16 +80,15 @@ export class BodyPipe {
   }
 
   #next(): void {
-    const { clock, passes } = this.#parts
+    const { clock, passes, hears } = this.#parts
     const first = this.#coming[0]
     if (!first || this.#over) return
-    clock.after(first.at - clock.now(), () =>
-      passes(() => {
-        first.task()
-        this.#coming.shift()
-        this.#next()
-      }),
-    )
+    const arrive = () => {
+      first.task()
+      this.#coming.shift()
+      this.#next()
+    }
+    clock.after(first.at - clock.now(), () => passes(() => hears(arrive)))
   }
 
   #split(bytes: Uint8Array): Uint8Array[] {

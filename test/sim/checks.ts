@@ -1,13 +1,23 @@
 import * as Y from 'yjs'
-import { decodeFrames, formatOffset, Header, namesSnapshot, Query, Sentinel } from '../../protocol/index.ts'
+import {
+  decodeFrames,
+  formatOffset,
+  Header,
+  namesSnapshot,
+  parseOffset,
+  Query,
+  Sentinel,
+} from '../../protocol/index.ts'
+import type { SimulatedBrowser } from './browser.ts'
 import type { SimulatedClient } from './client.ts'
 import { contentOf } from './edits.ts'
 import type { Journal } from './journal.ts'
 import type { Incarnation } from './server.ts'
 
 /** Why two documents are not the same; undefined when they are. */
-export const difference = (a: Y.Doc, b: Y.Doc): string | undefined => {
-  if (hasPending(a) || hasPending(b)) return 'updates wait for others that never come'
+export const difference = (a: Y.Doc, b: Y.Doc, lost: ReadonlySet<number> = new Set()): string | undefined => {
+  const awaited = [...awaitedBy(a), ...awaitedBy(b)].filter(author => !lost.has(author))
+  if (awaited.length > 0) return `updates wait for others, of ${awaited}, that never come`
   const [stateA, stateB] = [a, b].map(doc => stateOf(doc))
   if (stateA !== stateB) return `the state vectors differ: ${stateA} and ${stateB}`
   if (!Y.equalSnapshots(Y.snapshot(a), Y.snapshot(b))) return 'the delete sets differ'
@@ -24,7 +34,11 @@ const excerpts = (a: string, b: string): string => {
   return `…${partA}… and …${partB}…`
 }
 
-const hasPending = ({ store }: Y.Doc): boolean => store.pendingStructs !== null || store.pendingDs !== null
+/** Whose changes some updates wait for. */
+const awaitedBy = ({ store }: Y.Doc): number[] => [
+  ...(store.pendingStructs?.missing.keys() ?? []),
+  ...(store.pendingDs ? Y.decodeUpdateV2(store.pendingDs).ds.clients.keys() : []),
+]
 
 const stateOf = (doc: Y.Doc): string =>
   [...Y.decodeStateVector(Y.encodeStateVector(doc))]
@@ -32,16 +46,22 @@ const stateOf = (doc: Y.Doc): string =>
     .map(([client, clock]) => `${client}@${clock}`)
     .join(' ')
 
-/** The documents agree with each other and with the log, which holds everything `once`. */
+/**
+ * The documents agree with each other and with the log, which holds everything `once`. What a tab said last may wait for what
+ * it had told nobody when it died.
+ */
 export const checkDocuments = (
-  clients: readonly SimulatedClient[],
+  browsers: readonly SimulatedBrowser[],
   journal: Journal,
   once: boolean,
 ): string | undefined => {
   const replayed = journal.replay()
-  for (const { doc, plan } of clients) {
-    const found = difference(doc, replayed)
-    if (found) return `${plan.name} and the whole log: ${found}`
+  for (const { present, tabs } of browsers) {
+    const lost = new Set(tabs.filter(tab => !tab.present).flatMap(({ authors }) => [...authors]))
+    for (const { doc, plan } of present) {
+      const found = difference(doc, replayed, lost)
+      if (found) return `${plan.name} and the whole log: ${found}`
+    }
   }
   if (once && journal.doubled.length > 0) {
     const [first] = journal.doubled
@@ -114,6 +134,37 @@ export const checkServer = async (
       (update, index) => Buffer.compare(update, journal.frames[index]?.update ?? new Uint8Array()) === 0,
     )
   return same ? undefined : 'the log from its start is not what was committed'
+}
+
+/** What a browser keeps ends where the log does, once all is quiet, unless its disk gave it trouble. */
+export const checkShelf = (
+  { shelf, shelfFailed }: SimulatedBrowser,
+  journal: Journal,
+): string | undefined => {
+  if (shelfFailed) return undefined
+  if (!shelf.hasPlace) return 'keeps no place to go on from'
+  const position = parseOffset(shelf.place?.offset ?? '')?.position
+  return position === journal.bytes
+    ? undefined
+    : `goes on from ${position}, and the log ends at ${journal.bytes}`
+}
+
+/** The tabs of a browser that share have one leader, know how many they are, and have one link for each stream. */
+export const checkTabs = ({ shares, present, plan }: SimulatedBrowser): string | undefined => {
+  const reader = present.find(({ provider }) => provider.readOnly)
+  if (reader) return `${reader.plan.name} says that it may not write, and it may`
+  const connected = present.filter(({ provider }) => provider.status === 'connected')
+  const live = connected.reduce((sum, { desk }) => sum + desk.live, 0)
+  const most = (plan.presence ? 2 : 1) * (shares ? Math.min(1, connected.length) : connected.length)
+  if (live > most) return `${live} live links are open where ${most} are enough`
+  for (const { provider, plan } of connected) {
+    const count = provider.tabs?.count
+    if (count !== (shares ? connected.length : undefined))
+      return `${plan.name} counts ${count} tabs of ${connected.length}`
+  }
+  const leaders = connected.filter(({ provider }) => provider.tabs?.leading)
+  if (shares && connected.length > 0 && leaders.length !== 1) return `${leaders.length} tabs lead`
+  return undefined
 }
 
 /** Everybody present sees everybody present, as they are now. */

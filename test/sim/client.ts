@@ -1,66 +1,102 @@
 import * as Y from 'yjs'
+import type { HeaderFunction, LiveMode } from '../../client/index.ts'
 import {
   DurableStreamsProvider,
   ProviderCode,
   type ProviderError,
-  type ProviderOptions,
+  type Unsaved,
 } from '../../provider/index.ts'
+import type { World } from '../../provider/world.ts'
 import type { Chance } from './chance.ts'
-import { type Clock, Life } from './clock.ts'
+import type { Clock, Life } from './clock.ts'
 import { ClockedAwareness } from './clocked-awareness.ts'
 import { edit, editTogether, small } from './edits.ts'
 import { Held } from './held.ts'
 import type { Journal } from './journal.ts'
-import { Line } from './network.ts'
+import type { Desk } from './network.ts'
 import { Page } from './page.ts'
 import { type Reaction, react } from './reactions.ts'
-import type { SimulatedServer } from './server.ts'
 import type { Trace } from './trace.ts'
+
+/** What is in a document before its tab connects: nothing, content from before there was a provider, or from after. */
+export type Beginning = 'empty' | 'content' | 'offline'
 
 export interface ClientPlan {
   readonly name: string
-  /** When it appears. */
-  readonly startMs: number
-  readonly live: NonNullable<ProviderOptions['live']>
+  readonly live: LiveMode
   readonly presence: boolean
-  /** `content`: edited before the provider is made; `offline`: made without connecting, edited, connected later. */
-  readonly begins: 'empty' | 'content' | 'offline'
+  readonly begins: Beginning
   readonly reaction: Reaction
-  /** How far its wall clock is off. */
-  readonly skewMs: number
+  readonly offline: boolean
+  readonly tabs: boolean
 }
 
+/** What a tab has of its browser. */
 export interface ClientWorld {
   readonly chance: Chance
   readonly clock: Clock
-  readonly server: SimulatedServer
+  readonly life: Life
+  readonly desk: Desk
   readonly journal: Journal
   readonly trace: Trace
   readonly url: string
   readonly document: string
+  readonly headers: HeaderFunction
+  readonly env: Pick<World, 'now' | 'memory' | 'locks' | 'openChannel' | 'openLocal'>
+  /** The latest that its clock ever was. */
+  latest(): number
+  /** Whether its rights were ever taken away. */
+  wasReadOnly(): boolean
+  /** How much of the journal was there when any connection began that this tab may share. */
+  mark(): number
 }
+
+/** What a provider says of itself by properties, and tells when it changes. */
+type Told = {
+  -readonly [Key in
+    | 'saved'
+    | 'synced'
+    | 'status'
+    | 'readOnly'
+    | 'loaded'
+    | 'tabs']: DurableStreamsProvider[Key]
+}
+
+const say = ({ saved, synced, status, readOnly, loaded, tabs }: Told): Told => ({
+  saved,
+  synced,
+  status,
+  readOnly,
+  loaded,
+  tabs,
+})
 
 /** One browser tab: a document, its provider, and an eye on whether the provider tells the truth. */
 export class SimulatedClient {
   readonly plan: ClientPlan
   readonly doc = new Y.Doc()
-  readonly line: Line
+  readonly desk: Desk
   readonly life: Life
   readonly provider: DurableStreamsProvider
   readonly awareness: ClockedAwareness | undefined
   readonly page = new Page()
-  /** `whenSaved` and `whenSynced` that have not settled. */
+  /** Under whose names it has written: a provider may give its document another. */
+  readonly authors = new Set<number>()
+  /** Promises of the provider that have not settled. */
   waits = 0
+  /** How often it came to lead its browser's tabs. */
+  reigns = 0
+  /** How much of the journal was there when this connection was begun. */
+  mark = 0
   readonly #world: ClientWorld
   readonly #held = new Held()
-  #skewMs: number
   #version = 0
   #savedVersion = 0
-  /** How much of the journal was there when this connection was begun, and how much of it was seen in the document. */
-  #mark = 0
+  /** How much of the journal was seen in the document. */
   #seen = 0
-  readonly #told = { saved: true, synced: false, status: 'disconnected' }
+  readonly #told: Told
   #states = 0
+  #leads = false
   /** Whether the document holds what the provider was not told of. */
   #unheard = false
   /** Whether its observers still edit. */
@@ -69,14 +105,16 @@ export class SimulatedClient {
   present = true
 
   constructor(plan: ClientPlan, world: ClientWorld) {
-    const { clock, server, trace, url, document } = world
+    const { life, desk, url, document, headers } = world
     const chance = world.chance.fork()
     this.plan = plan
-    this.#skewMs = plan.skewMs
     this.#world = world
-    this.life = new Life(clock)
+    this.life = life
+    this.desk = desk
     this.doc.clientID = chance.whole(1, 2 ** 31)
+    this.authors.add(this.doc.clientID)
     this.doc.on('update', update => {
+      this.authors.add(this.doc.clientID)
       this.#version++
       this.#held.add(Held.of(update))
     })
@@ -86,12 +124,12 @@ export class SimulatedClient {
       remote: () => (this.answers ? this.provider : undefined),
       onReact: what => this.note(`answers a remote change: ${what}`),
     })
-    this.line = new Line({ clock, server, chance: chance.fork(), trace, owner: plan.name })
     if (plan.begins === 'content') editTogether(this.doc, chance, chance.whole(1, 10))
     this.awareness = plan.presence ? new ClockedAwareness(this.doc, this.life) : undefined
-    const { live } = plan
-    this.note(`opens (${plan.begins}, ${live}${plan.presence ? ', present' : ''}, ${plan.reaction})`)
-    this.#mark = world.journal.frames.length
+    const { live, presence, begins, reaction, offline, tabs } = plan
+    const features = [begins, live, presence && 'present', offline && 'kept', tabs && 'shared', reaction]
+    this.note(`opens (${features.filter(feature => feature !== false).join(', ')})`)
+    this.mark = world.mark()
     this.provider = this.page.inside(
       () =>
         new DurableStreamsProvider(this.doc, {
@@ -99,18 +137,17 @@ export class SimulatedClient {
           name: document,
           awareness: this.awareness ?? false,
           live,
+          headers,
+          offline,
+          tabs,
           connect: false,
-          env: {
-            fetch: this.line.fetch,
-            now: () => clock.now() + this.#skewMs,
-            random: chance.fork().real,
-            sleep: this.life.sleep,
-          },
+          env: { ...world.env, fetch: desk.fetch, random: chance.fork().real, sleep: life.sleep },
         }),
     )
-    this.#told.saved = this.provider.saved
+    this.#told = say(this.provider)
     this.#watch()
-    if (plan.begins === 'offline') editTogether(this.doc, chance, chance.whole(1, 5))
+    if (!this.provider.loaded) this.wait('loaded')
+    if (begins === 'offline') editTogether(this.doc, chance, chance.whole(1, 5))
     else this.connect()
     this.showState()
   }
@@ -125,7 +162,7 @@ export class SimulatedClient {
 
   connect(): void {
     this.note('connects')
-    if (this.provider.status === 'disconnected') this.#mark = this.#world.journal.frames.length
+    if (this.provider.status === 'disconnected') this.mark = this.#world.mark()
     this.provider.connect()
   }
 
@@ -137,20 +174,39 @@ export class SimulatedClient {
   /** The page goes into the browser's cache and comes back from there later, unless it is gone by then. */
   hide(ms: number): void {
     this.note(`is hidden for ${ms} ms`)
+    this.desk.doubt()
     this.page.hide()
-    this.life.after(ms, () => this.show())
+    this.#world.clock.after(1, () => {
+      if (this.page.hidden) this.freeze()
+    })
+    this.#world.clock.after(ms, () => this.show())
   }
 
   show(): void {
-    if (!this.page.hidden) return
+    if (!this.page.hidden || !this.present) return
+    this.thaw()
     this.note('is shown again')
     this.page.show()
   }
 
-  /** The wall clock is set. */
-  setClock(ms: number): void {
-    this.note(`has its clock off by ${ms} ms`)
-    this.#skewMs = ms
+  /** Whether a person can do something with it. */
+  get isInUse(): boolean {
+    return this.present && !this.page.hidden && !this.life.frozen
+  }
+
+  /** Nothing runs in the page from now on: no timer, no answer, no message. */
+  freeze(): void {
+    if (!this.present || this.life.frozen) return
+    this.note('is frozen')
+    this.desk.doubt()
+    this.life.freeze()
+  }
+
+  thaw(): void {
+    if (!this.present || !this.life.frozen) return
+    this.note('is thawed')
+    this.life.thaw()
+    this.page.resume()
   }
 
   /** What others should see of it. */
@@ -166,10 +222,15 @@ export class SimulatedClient {
   }
 
   /** Counts a promise until it settles; that it rejects while the provider lives is a failure. */
-  wait(kind: 'saved' | 'synced'): void {
+  wait(kind: 'saved' | 'synced' | 'loaded'): void {
     this.waits++
-    const promise = kind === 'saved' ? this.provider.whenSaved() : this.provider.whenSynced()
-    promise.then(
+    const { provider } = this
+    const promises = {
+      saved: () => provider.whenSaved(),
+      synced: () => provider.whenSynced(),
+      loaded: () => provider.whenLoaded(),
+    }
+    promises[kind]().then(
       () => {
         this.waits--
       },
@@ -183,31 +244,59 @@ export class SimulatedClient {
   /** An edit whose event is lost on its way to the provider. */
   editUnheard(chance: Chance): void {
     const { doc } = this
-    const events = doc as { emit(name: string, args: unknown[]): void }
+    const events = doc as { emit(name: string, args: readonly unknown[]): void }
     const emit = events.emit
     events.emit = (name, args) => {
-      if (name !== 'update') emit.call(doc, name, args)
+      const [update] = args
+      if (name !== 'update') emit.call(doc, name, [...args])
+      else if (update instanceof Uint8Array) this.#held.add(Held.of(update))
     }
     this.note(`edits, and its provider does not hear of it: ${edit(doc, chance, small)}`)
     events.emit = emit
     this.#unheard = true
     this.#version++
-    this.#held.add(Held.of(Y.encodeStateAsUpdate(doc)))
   }
 
-  /** The tab is closed in good order. */
+  /** The application is done with the document; the page goes on. */
   close(): void {
     this.note('closes')
+    this.desk.doubt()
     this.present = false
     this.provider.destroy()
     this.awareness?.destroy()
   }
 
-  /** The device is gone: no goodbye, and what was not saved is lost. */
+  /** The tab is closed by its user: the page hears of it, may still say something, and is gone. */
+  leave(): void {
+    this.note('is left')
+    this.desk.doubt()
+    this.present = false
+    this.page.hide()
+    this.#world.clock.after(0, () => {
+      this.desk.doubt()
+      this.#end()
+    })
+  }
+
+  /** The tab crashes: no goodbye. */
+  crash(): void {
+    this.note('crashes')
+    this.desk.doubt()
+    this.#end()
+  }
+
+  /** The device is gone: no goodbye, and the server does not hear of it. */
   kill(): void {
     this.note('is killed')
+    this.desk.doubt()
     this.present = false
-    this.line.kill()
+    this.desk.kill()
+    this.life.end()
+  }
+
+  #end(): void {
+    this.present = false
+    this.desk.close()
     this.life.end()
   }
 
@@ -219,15 +308,15 @@ export class SimulatedClient {
   /** Whatever the provider says at this moment must be true. Called whenever everything rests. */
   inspect(): void {
     if (!this.present) return
-    const { saved, synced, status, unsaved } = this.provider
+    const { saved, synced, status, unsaved, readOnly } = this.provider
     if (saved) this.#checkSaved()
     if (saved !== (unsaved === undefined)) this.#fail(`saved is ${saved}, unsaved ${JSON.stringify(unsaved)}`)
     if (synced && !saved) this.#fail('synced without being saved')
     if (synced && status !== 'connected') this.#fail(`synced while ${status}`)
-    const told = this.#told
-    if (told.saved !== saved || told.synced !== synced || told.status !== status) {
-      this.#fail(`${JSON.stringify({ saved, synced, status })} was told as ${JSON.stringify(told)}`)
-    }
+    if (unsaved) this.#checkUnsaved(unsaved)
+    if (readOnly && !this.#world.wasReadOnly()) this.#fail('says that it may not write')
+    const [told, is] = [JSON.stringify(this.#told), JSON.stringify(say(this.provider))]
+    if (told !== is) this.#fail(`${is} was told as ${told}`)
   }
 
   #watch(): void {
@@ -235,7 +324,7 @@ export class SimulatedClient {
     provider.on('status', ({ status }) => {
       this.note(`is ${status}`)
       this.#told.status = status
-      if (status === 'connecting') this.#mark = this.#world.journal.frames.length
+      if (status === 'connecting') this.mark = this.#world.mark()
     })
     provider.on('saved', saved => {
       this.note(saved ? 'is saved' : 'is not saved')
@@ -247,6 +336,24 @@ export class SimulatedClient {
       this.#told.synced = synced
       if (synced) this.#unheard = false
       if (synced) this.#checkSynced()
+    })
+    provider.on('load', () => {
+      this.note('is loaded')
+      this.#told.loaded = true
+    })
+    provider.on('readonly', readOnly => {
+      this.note(readOnly ? 'may not write' : 'may write')
+      this.#told.readOnly = readOnly
+    })
+    provider.on('tabs', tabs => {
+      this.#told.tabs = tabs
+      this.note(tabs ? `is one of ${tabs.count} tabs${tabs.leading ? ', and leads' : ''}` : 'is alone')
+      // Its connection begins anew, whatever its status was before.
+      if (tabs?.leading && !this.#leads) {
+        this.reigns++
+        this.mark = this.#world.journal.frames.length
+      }
+      this.#leads = tabs?.leading === true
     })
     provider.on('error', error => this.#hearError(error))
     this.doc.on('beforeTransaction', ({ origin, local }) => {
@@ -264,8 +371,25 @@ export class SimulatedClient {
       this.note(error.code)
       if (this.plan.reaction !== 'throwing') this.#fail(`an observer failed: ${error.cause}`)
     } else if (error.fatal || error.code === ProviderCode.unreadableLog) {
-      this.#fail(`${error.code}: ${error.message}`)
+      this.#fail(`${error.code}: ${error.message} ${error.cause instanceof Error ? error.cause.stack : ''}`)
     } else this.note(`meets ${error.code}`)
+  }
+
+  /** It says since when, and why, and not what cannot be. */
+  #checkUnsaved({ since, why }: Unsaved): void {
+    const { status } = this.provider
+    if (!(since > 0 && since <= this.#world.latest()))
+      this.#fail(`is unsaved since ${since}, which is to come`)
+    const isPossible = {
+      sending: status === 'connected',
+      waiting: status === 'connected',
+      'read-only': status === 'connected' && this.#world.wasReadOnly(),
+      'too-large': false,
+      rejected: false,
+      offline: status !== 'connected',
+      stopped: false,
+    }
+    if (!isPossible[why]) this.#fail(`is ${status}, and unsaved because ${why}`)
   }
 
   /** Everything the document holds is durable. */
@@ -280,7 +404,7 @@ export class SimulatedClient {
   #checkSynced(): void {
     this.#checkSaved()
     const { journal } = this.#world
-    for (; this.#seen < this.#mark; this.#seen++) {
+    for (; this.#seen < this.mark; this.#seen++) {
       const frame = journal.frames[this.#seen]
       if (frame && !this.#held.covers(frame.held)) {
         this.#fail(`says synced, but lacks ${this.#held.lacking(frame.held)} of frame ${this.#seen}`)

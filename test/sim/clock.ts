@@ -90,10 +90,14 @@ const rest = async (): Promise<void> => {
   for (let round = 0; round < 2; round++) await new Promise<void>(resolve => setImmediate(resolve))
 }
 
-/** A part of the world that can die: with it die its timers, unnoticed. */
+/** A part of the world that can die: with it die its timers, unnoticed. Frozen, it lets them come too late instead. */
 export class Life {
   readonly #clock: Clock
   readonly #pending = new Set<() => void>()
+  readonly #atEnd: (() => void)[] = []
+  /** What was due while frozen, in order. */
+  #late: (() => void)[] | undefined
+  #deaf = false
   #over = false
 
   constructor(clock: Clock) {
@@ -106,6 +110,15 @@ export class Life {
     return this.#over
   }
 
+  get frozen(): boolean {
+    return this.#late !== undefined
+  }
+
+  /** Frozen so that not even messages of other tabs are heard. */
+  get deaf(): boolean {
+    return this.frozen && this.#deaf
+  }
+
   /** Timers that will still fire. */
   get pending(): number {
     return this.#pending.size
@@ -113,10 +126,11 @@ export class Life {
 
   readonly after = (ms: number, task: () => void): (() => void) => {
     if (this.#over) return () => undefined
-    const stop = this.#clock.after(ms, () => {
-      this.#pending.delete(cancel)
-      task()
-    })
+    const due = () => {
+      if (this.#late) this.#late.push(due)
+      else if (this.#pending.delete(cancel)) task()
+    }
+    const stop = this.#clock.after(ms, due)
     const cancel = () => {
       this.#pending.delete(cancel)
       stop()
@@ -143,8 +157,28 @@ export class Life {
       signal.addEventListener('abort', done)
     })
 
+  /** From now on no timer fires. `process`: as systems freeze; `page`: as Chromium does, which lets messages of other tabs through. */
+  freeze(what: 'process' | 'page' = 'process'): void {
+    this.#late ??= []
+    this.#deaf = what === 'process'
+  }
+
+  /** What was due meanwhile comes now, all of it, one after another. */
+  thaw(): void {
+    const late = this.#late ?? []
+    this.#late = undefined
+    for (const due of late) this.#clock.after(0, due)
+  }
+
+  /** Runs `task` when this ends: it is how the rest of the world notices. */
+  atEnd(task: () => void): void {
+    this.#atEnd.push(task)
+  }
+
   end(): void {
+    if (this.#over) return
     this.#over = true
     for (const cancel of [...this.#pending]) cancel()
+    for (const task of this.#atEnd.splice(0)) task()
   }
 }

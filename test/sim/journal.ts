@@ -12,25 +12,47 @@ export class Journal {
   readonly frames: Frame[] = []
   readonly held = new Held()
   /** Structs that came although they were there. */
-  readonly doubled: Range[] = []
+  readonly #doubled = new Ranges()
+  readonly #excused = new Ranges()
+  readonly #excusedAuthors: ReadonlySet<number>[] = []
   bytes = 0
+  /** The last replay, and of how many frames it was. */
+  #replayed: { readonly frames: number; readonly doc: Y.Doc } | undefined
 
   append(record: Uint8Array): void {
     this.bytes += record.length
     for (const update of decodeFrames(record)) {
       const held = Held.of(update)
-      this.doubled.push(...common(this.held.structs, held.structs))
+      this.#doubled.addAll(common(this.held.structs, held.structs))
       this.held.add(held)
       this.frames.push({ update: update.slice(), held })
     }
   }
 
-  /** The document that a reader of the whole log gets. */
+  /** A request whose sender will not learn what became of it: whoever goes on from there may send all of it again. */
+  excuse(body: Uint8Array): void {
+    for (const update of decodeFrames(body)) this.#excused.addAll(Held.of(update).structs)
+  }
+
+  /** Several may send what these wrote, now or later, and do not know of each other. */
+  excuseAuthors(authors: ReadonlySet<number>): void {
+    this.#excusedAuthors.push(authors)
+  }
+
+  /** Structs that came although they were there, and had no reason to. */
+  get doubled(): readonly Range[] {
+    const excused = (client: number) => this.#excusedAuthors.some(authors => authors.has(client))
+    return [...this.#excused.missingFrom(this.#doubled)].filter(({ client }) => !excused(client))
+  }
+
+  /** The document that a reader of the whole log gets. Not to be changed. */
   replay(): Y.Doc {
+    if (this.#replayed?.frames === this.frames.length) return this.#replayed.doc
     const doc = new Y.Doc()
     doc.transact(() => {
       for (const { update } of this.frames) Y.applyUpdate(doc, update)
     })
+    this.#replayed = { frames: this.frames.length, doc }
     return doc
   }
 
@@ -38,16 +60,8 @@ export class Journal {
   covers(held: Held): boolean {
     if (this.held.covers(held)) return true
     if (!this.held.structs.missingFrom(held.structs).isEmpty) return false
-    const doc = this.replay()
-    const all = Held.of(Y.encodeStateAsUpdate(doc))
-    doc.destroy()
-    return all.covers(held)
+    return Held.of(Y.encodeStateAsUpdate(this.replay())).covers(held)
   }
 }
 
-const common = (a: Ranges, b: Ranges): Range[] => {
-  const onlyB = a.missingFrom(b)
-  const both = new Ranges()
-  both.addAll(b)
-  return [...onlyB.missingFrom(both)]
-}
+const common = (a: Ranges, b: Ranges): Ranges => a.missingFrom(b).missingFrom(b)

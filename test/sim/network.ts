@@ -1,7 +1,7 @@
-import { ContentType, mediaType } from '../../protocol/index.ts'
+import { ContentType, mediaType, Query, Sentinel } from '../../protocol/index.ts'
 import { BodyPipe } from './body-pipe.ts'
 import type { Chance } from './chance.ts'
-import type { Clock } from './clock.ts'
+import type { Clock, Life } from './clock.ts'
 import { RedirectCache } from './redirect-cache.ts'
 import type { SimulatedServer } from './server.ts'
 import type { Trace } from './trace.ts'
@@ -12,37 +12,33 @@ const broken = () => new TypeError('fetch failed: connection reset')
 const mostRedirects = 5
 const giveUpMs = 60_000
 
-/** Every client's way to the server. */
+/** What lies between one device and the server. */
 export interface LineParts {
   readonly clock: Clock
   readonly server: SimulatedServer
   readonly chance: Chance
   readonly trace: Trace
-  readonly owner: string
+  /** Whether a proxy on the way passes an event stream on only when it has ended. */
+  readonly buffers: boolean
 }
 
-/** One client's network: a `fetch` that meets the weather on its way to the server and back. */
+/** One device's network, which the tabs of its browser share: its weather, its gaps, its cache. */
 export class Line {
   weather: Weather = weathers.calm
   readonly #parts: LineParts
   readonly #cache: RedirectCache
-  readonly #open = new Set<Exchange>()
   #partedUntil = 0
   /** What waits for the line to be mended, in order. */
   readonly #stuck: (() => void)[] = []
   #dead = false
-  #requests = 0
-  /** Writes to the document itself that left the client. */
-  documentPosts = 0
 
   constructor(parts: LineParts) {
     this.#parts = parts
     this.#cache = new RedirectCache(parts.clock.now)
   }
 
-  /** Requests whose answer was neither read to its end nor given up. */
-  get open(): number {
-    return this.#open.size
+  tab(parts: Pick<DeskParts, 'owner' | 'life' | 'onUncertain'>): Desk {
+    return new Desk({ ...this.#parts, ...parts, cache: this.#cache, line: this })
   }
 
   /** Nothing passes in either direction for a while; what is on its way arrives later, if anybody still waits. */
@@ -58,35 +54,25 @@ export class Line {
     this.#unstick()
   }
 
-  /** The device is gone without a word. */
+  /** The device is gone without a word, until it is switched on again. */
   kill(): void {
     this.#dead = true
-    for (const exchange of this.#open) exchange.abandon()
+    this.#stuck.length = 0
   }
 
-  readonly fetch: typeof fetch = (input, init = {}) => {
-    const url = new URL(String(input))
-    if (init.method === 'POST' && url.search === '') this.documentPosts++
-    const exchange: Exchange = new Exchange(this.#parts, this.#cache, url, init, {
-      number: ++this.#requests,
-      fate: () => drawFate(this.#parts.chance, this.weather),
-      latency: () => this.#parts.chance.whole(...this.weather.latencyMs),
-      passes: task => this.#passes(task),
-      over: () => this.#open.delete(exchange),
-    })
-    this.#open.add(exchange)
-    return exchange.begin()
+  restart(): void {
+    this.#dead = false
+  }
+
+  /** Runs `task` when something on this line gets through. */
+  passes(task: () => void): void {
+    if (this.#dead) return
+    if (this.#isParted) this.#stuck.push(task)
+    else task()
   }
 
   get #isParted(): boolean {
     return this.#parts.clock.now() < this.#partedUntil
-  }
-
-  /** Runs `task` when something on this line gets through. */
-  #passes(task: () => void): void {
-    if (this.#dead) return
-    if (this.#isParted) this.#stuck.push(task)
-    else task()
   }
 
   #unstick(): void {
@@ -95,19 +81,100 @@ export class Line {
   }
 }
 
+interface DeskParts extends LineParts {
+  readonly owner: string
+  readonly life: Life
+  readonly line: Line
+  readonly cache: RedirectCache
+  /** Called with the body of a write to the document that was sent, and whose outcome the tab will not hear. */
+  onUncertain(body: Uint8Array): void
+}
+
+/** One tab's `fetch`, which meets the weather on its way to the server and back. */
+export class Desk {
+  readonly #parts: DeskParts
+  readonly #open = new Set<Exchange>()
+  #requests = 0
+  /** Writes to the document itself that left the tab. */
+  documentPosts = 0
+  /** Reads of the whole document. */
+  wholeReads = 0
+
+  constructor(parts: DeskParts) {
+    this.#parts = parts
+  }
+
+  /** Requests whose answer was neither read to its end nor given up. */
+  get open(): number {
+    return this.#open.size
+  }
+
+  /** Those that stay open to hear what comes. */
+  get live(): number {
+    return [...this.#open].filter(({ url }) => url.searchParams.has(Query.live)).length
+  }
+
+  /** The tab is gone. Its requests are given up by the browser, but for those that were to outlive it. */
+  close(): void {
+    for (const exchange of [...this.#open]) exchange.orphan()
+  }
+
+  /** The device is gone without a word. */
+  kill(): void {
+    for (const exchange of [...this.#open]) exchange.abandon()
+  }
+
+  /** The tab stops, for now or for ever, with requests on their way. */
+  doubt(): void {
+    for (const exchange of this.#open) exchange.doubt()
+  }
+
+  readonly fetch: typeof fetch = (input, init = {}) => {
+    const { chance, line, life } = this.#parts
+    if (life.over) return new Promise(() => undefined)
+    const url = new URL(String(input))
+    if (isDocumentWrite(url, init)) this.documentPosts++
+    if (isWholeRead(url)) this.wholeReads++
+    const exchange: Exchange = new Exchange(this.#parts, url, init, {
+      number: ++this.#requests,
+      fate: () => drawFate(chance, line.weather),
+      latency: () => chance.whole(...line.weather.latencyMs),
+      passes: task => line.passes(task),
+      hears: task => {
+        if (life.frozen) life.after(0, task)
+        else if (!life.over) task()
+      },
+      over: () => this.#open.delete(exchange),
+    })
+    this.#open.add(exchange)
+    return exchange.begin()
+  }
+}
+
+const isDocumentWrite = ({ search }: URL, { method }: RequestInit): boolean =>
+  method === 'POST' && search === ''
+
+const isWholeRead = ({ searchParams }: URL): boolean => {
+  const offset = searchParams.get(Query.offset)
+  if (searchParams.has(Query.awareness)) return false
+  return offset === Sentinel.snapshot || offset === Sentinel.start
+}
+
 interface Way {
   /** For people: which request this is. */
   readonly number: number
   fate(): Fate
   latency(): number
+  /** Runs `task` when something gets through, in either direction. */
   passes(task: () => void): void
+  /** Runs `task` when the tab takes in what arrived. */
+  hears(task: () => void): void
   over(): void
 }
 
 /** One call of `fetch`, over as many redirects as it takes. */
 class Exchange {
-  readonly #parts: LineParts
-  readonly #cache: RedirectCache
+  readonly #parts: DeskParts
   readonly #init: RequestInit
   readonly #way: Way
   #url: URL
@@ -117,12 +184,15 @@ class Exchange {
   #resolve: (response: Response) => void = () => undefined
   #reject: (reason: unknown) => void = () => undefined
 
-  constructor(parts: LineParts, cache: RedirectCache, url: URL, init: RequestInit, way: Way) {
+  constructor(parts: DeskParts, url: URL, init: RequestInit, way: Way) {
     this.#parts = parts
-    this.#cache = cache
     this.#url = url
     this.#init = init
     this.#way = way
+  }
+
+  get url(): URL {
+    return this.#url
   }
 
   begin(): Promise<Response> {
@@ -138,6 +208,7 @@ class Exchange {
 
   readonly #aborted = () => {
     this.#note('given up')
+    this.doubt()
     this.#fail(this.#init.signal?.reason)
   }
 
@@ -157,9 +228,21 @@ class Exchange {
     this.#end()
   }
 
-  /** Nobody is at this end any more. */
+  /** Nobody is at this end any more, and nobody says so. */
   abandon(): void {
     this.#leg?.abandon()
+    this.#end()
+  }
+
+  /** Nobody is at this end any more. */
+  orphan(): void {
+    if (!this.#init.keepalive) this.#leg?.leave()
+    this.#end()
+  }
+
+  doubt(): void {
+    const { body } = this.#init
+    if (isDocumentWrite(this.#url, this.#init) && body instanceof Uint8Array) this.#parts.onUncertain(body)
   }
 
   #end(): void {
@@ -170,7 +253,8 @@ class Exchange {
   }
 
   #send(): void {
-    const cached = this.#init.method === 'GET' ? this.#cache.find(this.#url, this.#init.cache) : undefined
+    const cached =
+      this.#init.method === 'GET' ? this.#parts.cache.find(this.#url, this.#init.cache) : undefined
     if (cached !== undefined) {
       this.#note('redirected by the cache')
       this.#redirect(cached)
@@ -179,8 +263,8 @@ class Exchange {
     const fate = this.#way.fate()
     const leg = new Leg(this.#parts, this.#url, this.#init, this.#way, fate, {
       note: what => this.#note(what),
-      fail: reason => this.#over || this.#fail(reason),
-      answer: response => this.#answer(leg, response),
+      fail: reason => this.#way.hears(() => this.#over || this.#fail(reason)),
+      answer: response => this.#way.hears(() => this.#answer(leg, response)),
     })
     this.#leg = leg
     leg.begin()
@@ -192,7 +276,7 @@ class Exchange {
     this.#note(`${response.status}`)
     if (!response.body) leg.done()
     if (response.status === 307 && location !== null) {
-      this.#cache.keep(this.#url, this.#init.cache, response)
+      this.#parts.cache.keep(this.#url, this.#init.cache, response)
       this.#redirect(location)
       return
     }
@@ -208,6 +292,8 @@ class Exchange {
       chance: this.#parts.chance,
       clock: this.#parts.clock,
       passes: task => this.#way.passes(task),
+      hears: task => this.#way.hears(task),
+      holds: isStream && this.#parts.buffers,
       latency: () => this.#way.latency(),
       doom: isStream || leg.fate.body.end === 'cut' ? leg.fate.body : { end: 'whole', after: 0 },
       over: how => {

@@ -34,6 +34,11 @@ export class Page {
     this.#window.dispatchEvent(Object.assign(new Event('pageshow'), { persisted: true }))
   }
 
+  /** It runs on after it had been frozen. */
+  resume(): void {
+    this.#document.dispatchEvent(new Event('resume'))
+  }
+
   /** The network is back, says the system. */
   online(): void {
     this.#window.dispatchEvent(new Event('online'))

@@ -1,15 +1,16 @@
+import { automatic } from '../../client/index.ts'
 import { Live } from '../../protocol/index.ts'
+import type { BrowserPlan } from './browser.ts'
 import type { Chance } from './chance.ts'
-import type { ClientPlan } from './client.ts'
 import type { ServerPlan } from './server.ts'
 
 /** Everything about a run that is fixed before it begins. */
 export interface Plan {
   readonly server: ServerPlan
-  readonly clients: readonly ClientPlan[]
+  readonly browsers: readonly BrowserPlan[]
   /** How long people edit and things break. */
   readonly turmoilMs: number
-  /** The mean time between two things a client does. */
+  /** The mean time between two things that happen in a browser. */
   readonly paceMs: number
   /** The mean time between two changes of fortune; none when undefined. */
   readonly misfortuneMs: number | undefined
@@ -26,26 +27,44 @@ const names = ['ada', 'bob', 'cleo', 'dan'] as const
 export const drawPlan = (chance: Chance): Plan => {
   const turmoilMs = chance.whole(4_000, 30_000)
   const present = chance.happens(0.5)
-  const count = chance.whole(2, names.length)
+  const tabbed = chance.happens(0.5)
+  const signedIn = chance.happens(0.3)
+  const count = chance.whole(2, tabbed ? 3 : names.length)
   return {
     server: drawServer(chance),
-    clients: names.slice(0, count).map((name, index) => ({
-      name,
-      startMs: index > 0 && chance.happens(0.4) ? chance.whole(0, turmoilMs) : chance.whole(0, 200),
-      live: chance.happens(0.7) ? Live.sse : Live.longPoll,
-      presence: present && chance.happens(0.9),
-      begins: chance.oneOf(['empty', 'empty', 'content', 'offline']),
-      reaction: chance.oneOf([
-        'none',
-        'none',
-        'observer',
-        'borrowedOrigin',
-        'afterTransaction',
-        'echo',
-        'throwing',
-      ]),
-      skewMs: chance.oneOf([0, 0, -3_600_000, 86_400_000]),
-    })),
+    browsers: names.slice(0, count).map((name, index) => {
+      const buffers = chance.happens(0.05)
+      const tabs = tabbed && chance.happens(0.7) ? chance.whole(1, 3) : 1
+      return {
+        name,
+        startMs: index > 0 && chance.happens(0.4) ? chance.whole(0, turmoilMs) : chance.whole(0, 200),
+        tabs,
+        mostTabs: tabs === 1 && chance.happens(0.5) ? 1 : 3,
+        live: buffers ? automatic : chance.oneOf([Live.sse, Live.sse, Live.longPoll, automatic, automatic]),
+        presence: present && chance.happens(0.9),
+        begins: chance.oneOf(['empty', 'empty', 'content', 'offline']),
+        reaction: chance.oneOf([
+          'none',
+          'none',
+          'observer',
+          'borrowedOrigin',
+          'afterTransaction',
+          'echo',
+          'throwing',
+        ]),
+        skewMs: chance.oneOf([0, 0, -3_600_000, 86_400_000]),
+        offline: chance.happens(0.5),
+        shelf: chance.oneOf([
+          { readMs: 2, writeMs: 2, mostUpdates: 20 },
+          { readMs: 50, writeMs: 10, mostUpdates: 100 },
+          { readMs: 2_000, writeMs: 500, mostUpdates: 20 },
+        ]),
+        shares: chance.happens(0.9),
+        has: chance.oneOf(['everything', 'everything', 'everything', 'everything', 'no locks', 'no channel']),
+        buffers,
+        signedIn,
+      }
+    }),
     turmoilMs,
     paceMs: chance.oneOf([400, 1_000, 2_000]),
     misfortuneMs: chance.happens(0.95) ? chance.oneOf([500, 2_000, 6_000]) : undefined,
@@ -68,9 +87,9 @@ const drawServer = (chance: Chance): ServerPlan => {
       backlogBytes: chance.oneOf([200, 200, 2_000, 64 << 10]),
       stallMs: chance.oneOf([1_000, 30_000]),
       // Enough for everybody, not for everybody and those they left behind.
-      readersPerStream: chance.oneOf([6, 10_000]),
+      readersPerStream: chance.oneOf([12, 10_000]),
       awarenessBytes: chance.oneOf([400, 256 << 10]),
-      longPollMs: chance.oneOf([2_000, 25_000]),
+      longPollMs: chance.oneOf([5_000, 25_000]),
       // The longest outlives every limit of the simulation: nothing missed is mended by coming back.
       sseMs: chance.oneOf([3_000, 60_000, 3_600_000, 3_600_000]),
     },

@@ -18,7 +18,7 @@ test('two seeds give two traces', async () => {
   expect(one.trace).not.toEqual(two.trace)
 })
 
-test('the seeds meet what they are there for: snapshots, trimmed logs, and logs of some length', {
+test('the seeds meet what they are there for: snapshots, trimmed logs, logs of some length, tabs that come, go and lead', {
   timeout: 60_000,
 }, async () => {
   const outcomes: Outcome[] = []
@@ -27,4 +27,6 @@ test('the seeds meet what they are there for: snapshots, trimmed logs, and logs 
   expect(counted(({ snapshots }) => snapshots > 0)).toBeGreaterThan(6)
   expect(counted(({ trims }) => trims > 0)).toBeGreaterThan(0)
   expect(counted(({ frames }) => frames > 10)).toBeGreaterThan(6)
+  expect(counted(({ tabs }) => tabs > 6)).toBeGreaterThan(3)
+  expect(counted(({ reigns }) => reigns > 6)).toBeGreaterThan(3)
 })

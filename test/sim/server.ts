@@ -1,5 +1,6 @@
 import { pino } from 'pino'
 import { DefaultAwareness, Query } from '../../protocol/index.ts'
+import type { Authorize } from '../../server/access/question.ts'
 import { createApp } from '../../server/app.ts'
 import { defaultLimits, type Limits } from '../../server/limits.ts'
 import { openMemoryStore } from '../../server/store/memory.ts'
@@ -30,6 +31,15 @@ export interface ServerPlan {
   readonly trims: boolean
 }
 
+export interface ServerWorld {
+  readonly plan: ServerPlan
+  readonly clock: Clock
+  readonly disk: Disk
+  readonly chance: Chance
+  readonly trace: Trace
+  readonly authorize: Authorize | undefined
+}
+
 const sweepMs = 10_000
 const sweepLimit = 1_000
 
@@ -52,17 +62,19 @@ export class SimulatedServer {
   readonly #disk: Disk
   readonly #chance: Chance
   readonly #trace: Trace
+  readonly #authorize: Authorize | undefined
   /** Those that run, the newest last. */
   readonly #running: Incarnation[] = []
   snapshots = 0
   trims = 0
 
-  constructor(plan: ServerPlan, clock: Clock, disk: Disk, chance: Chance, trace: Trace) {
+  constructor({ plan, clock, disk, chance, trace, authorize }: ServerWorld) {
     this.#plan = plan
     this.#clock = clock
     this.#disk = disk
     this.#chance = chance
     this.#trace = trace
+    this.#authorize = authorize
   }
 
   /** The process that was started last; undefined while none runs. */
@@ -149,7 +161,8 @@ export class SimulatedServer {
     // A server's clock may be set back while it is down.
     const skewMs = chance.oneOf([0, 0, 0, -60_000])
     const world: World = { now: () => life.now() + skewMs, random: chance.real, after: life.after }
-    const limits = { ...defaultLimits, ...this.#plan.limits }
+    // Room for every caller there is; the default's costs time at every start.
+    const limits = { ...defaultLimits, callersTracked: 100, ...this.#plan.limits }
     const logger = pino(
       { level: 'error', base: null, timestamp: false },
       { write: line => this.#blame(line) },
@@ -185,6 +198,7 @@ export class SimulatedServer {
       world,
       logger,
       origins: [],
+      authorize: this.#authorize,
       ready: () => incarnation.ready,
     })
     const incarnation: Incarnation = {

@@ -1,5 +1,5 @@
 import { Chance } from './chance.ts'
-import { comeBack, compare, join, keepPace, leave, meet, reconcile } from './peace.ts'
+import { comeBack, compare, join, keepPace, leave, meet, reconcile, revisit, settle } from './peace.ts'
 import { drawPlan } from './plan.ts'
 import { Stage } from './stage.ts'
 import { turmoil } from './turmoil.ts'
@@ -12,14 +12,19 @@ export interface Outcome {
   readonly frames: number
   readonly snapshots: number
   readonly trims: number
+  /** Tabs there ever were, and how often one came to lead the others of its browser. */
+  readonly tabs: number
+  readonly reigns: number
 }
 
 const steps = [
   turmoil,
   (stage: Stage) => stage.converge('after the turmoil'),
   compare,
+  settle,
   meet,
   comeBack,
+  revisit,
   reconcile,
   keepPace,
   compare,
@@ -48,5 +53,7 @@ export const simulate = async (seed: number, write?: (line: string) => void): Pr
     frames: journal.frames.length,
     snapshots: server.snapshots,
     trims: server.trims,
+    tabs: stage.clients.length,
+    reigns: stage.clients.reduce((sum, { reigns }) => sum + reigns, 0),
   }
 }

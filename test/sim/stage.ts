@@ -3,11 +3,13 @@ import type { Change } from '../../server/store/store.ts'
 import { noteCell } from '../../server/streams/record.ts'
 import { logStream } from '../../server/yjs/names.ts'
 import type { Pointer } from '../../server/yjs/snapshots.ts'
+import { type BrowserPlan, SimulatedBrowser } from './browser.ts'
 import type { Chance } from './chance.ts'
-import { type ClientPlan, SimulatedClient } from './client.ts'
+import type { SimulatedClient } from './client.ts'
 import { Clock } from './clock.ts'
 import { Disk } from './disk.ts'
 import { Journal } from './journal.ts'
+import { Permits } from './permits.ts'
 import { document, type Plan } from './plan.ts'
 import { SimulatedServer } from './server.ts'
 import { Trace } from './trace.ts'
@@ -27,8 +29,9 @@ export class Stage {
   readonly trace: Trace
   readonly disk: Disk
   readonly server: SimulatedServer
+  readonly permits = new Permits()
   /** Those that have appeared. */
-  readonly clients: SimulatedClient[] = []
+  readonly browsers: SimulatedBrowser[] = []
   /** Where the current snapshot ends. */
   #snapshot = 0
 
@@ -37,7 +40,19 @@ export class Stage {
     this.chance = chance
     this.trace = new Trace(this.clock, write)
     this.disk = new Disk((name, change) => this.#onCommit(name, change))
-    this.server = new SimulatedServer(plan.server, this.clock, this.disk, chance.fork(), this.trace)
+    this.server = new SimulatedServer({
+      plan: plan.server,
+      clock: this.clock,
+      disk: this.disk,
+      chance: chance.fork(),
+      trace: this.trace,
+      authorize: plan.browsers.some(({ signedIn }) => signedIn) ? this.permits.authorize : undefined,
+    })
+  }
+
+  /** Every tab there ever was. */
+  get clients(): readonly SimulatedClient[] {
+    return this.browsers.flatMap(({ tabs }) => tabs)
   }
 
   /** Those that take part now. */
@@ -54,10 +69,13 @@ export class Stage {
     return this.present.every(client => client.provider.synced && client.knowsAll)
   }
 
-  open(plan: ClientPlan): SimulatedClient {
-    const client = new SimulatedClient(plan, { ...this, url: service, document: document.path })
-    this.clients.push(client)
-    return client
+  /** A browser appears, with its first tabs. */
+  open(plan: BrowserPlan): SimulatedBrowser {
+    const browser = new SimulatedBrowser(plan, { ...this, url: service, document: document.path })
+    this.browsers.push(browser)
+    for (let left = plan.tabs; left > 0; left--)
+      browser.open(left === plan.tabs ? { begins: plan.begins } : {})
+    return browser
   }
 
   /** Lets time pass, with an eye on everybody, until `done` or something fails. @returns whether that was in time */
@@ -66,7 +84,7 @@ export class Stage {
       () => this.failed || done(),
       ms,
       () => {
-        for (const client of this.clients) client.inspect()
+        for (const { tabs } of this.browsers) for (const tab of tabs) tab.inspect()
       },
     )
   }

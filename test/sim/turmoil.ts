@@ -1,7 +1,7 @@
 import { logStream } from '../../server/yjs/names.ts'
+import { act } from './acts.ts'
+import type { SimulatedBrowser } from './browser.ts'
 import type { Chance } from './chance.ts'
-import type { SimulatedClient } from './client.ts'
-import { edit, editTogether, roots } from './edits.ts'
 import { document } from './plan.ts'
 import type { Stage } from './stage.ts'
 import { type WeatherName, weathers } from './weather.ts'
@@ -21,6 +21,7 @@ class Troubles {
   readonly #stage: Stage
   readonly #chance: Chance
   #over = false
+  /** Whether somebody may go for ever; at most one does. */
   #mayVanish: boolean
 
   constructor(stage: Stage, chance: Chance) {
@@ -32,9 +33,9 @@ class Troubles {
   begin(): void {
     const { clock, plan, server } = this.#stage
     server.start()
-    for (const client of plan.clients) {
+    for (const browser of plan.browsers) {
       const chance = this.#chance.fork()
-      clock.after(client.startMs, () => this.#live(this.#stage.open(client), chance))
+      clock.after(browser.startMs, () => this.#live(this.#stage.open(browser), chance))
     }
     const { misfortuneMs } = plan
     if (misfortuneMs !== undefined) this.#misfortunes(misfortuneMs, this.#chance.fork())
@@ -42,33 +43,33 @@ class Troubles {
 
   end(): void {
     this.#over = true
-    const { server, present, trace } = this.#stage
+    const { server, browsers, trace } = this.#stage
     trace.note('all', 'heals')
     if (!server.isSettled) server.crash()
     server.start()
-    for (const client of present) {
-      client.line.heal()
-      client.show()
-      client.page.online()
-      client.connect()
-    }
+    for (const browser of browsers) if (!browser.isGone) browser.heal()
   }
 
-  #live(client: SimulatedClient, chance: Chance): void {
+  #live(browser: SimulatedBrowser, chance: Chance): void {
     const next = () =>
       this.#stage.clock.after(around(chance, this.#stage.plan.paceMs), () => {
-        if (this.#over || !client.present) return
-        if (!client.page.hidden) this.#act(client, chance)
+        if (this.#over || browser.isGone) return
+        this.#happen(browser, chance)
         next()
       })
     next()
   }
 
-  #act(client: SimulatedClient, chance: Chance): void {
-    const mayVanish = this.#mayVanish && this.#stage.clients.length > 2
-    const act = chance.weighted({ ...likely, vanish: mayVanish ? 0.5 : 0 })
-    if (act === 'vanish') this.#mayVanish = false
-    acts[act](client, chance)
+  #happen(browser: SimulatedBrowser, chance: Chance): void {
+    if (this.#mayVanish && this.#stage.browsers.length > 2 && chance.happens(0.01)) {
+      this.#mayVanish = false
+      browser.vanish()
+      return
+    }
+    const inUse = browser.tabs.filter(({ isInUse }) => isInUse)
+    const client = inUse[chance.whole(0, Math.max(0, inUse.length - 1))]
+    if (client) act(client, browser, chance)
+    else if (browser.present.length === 0 && browser.isOn) browser.open()
   }
 
   #misfortunes(meanMs: number, chance: Chance): void {
@@ -83,8 +84,8 @@ class Troubles {
   }
 
   #strike(chance: Chance): void {
-    const { clients, plan } = this.#stage
-    const client = clients[chance.whole(0, Math.max(0, clients.length - 1))]
+    const { browsers, plan } = this.#stage
+    const browser = browsers[chance.whole(0, Math.max(0, browsers.length - 1))]
     const strike = chance.weighted({
       weather: 6,
       everywhere: 1,
@@ -93,91 +94,39 @@ class Troubles {
       drain: 1,
       overlap: plan.overlaps ? 2 : 0,
       forget: plan.forgets ? 2 : 0,
+      expire: browser?.plan.signedIn ? 1 : 0,
+      demote: browser?.plan.signedIn ? 1 : 0,
     })
-    if (client) strikes[strike](this.#stage, client, chance)
+    if (browser) strikes[strike](this.#stage, browser, chance)
   }
-}
-
-const likely = {
-  edit: 30,
-  together: 8,
-  burst: 4,
-  flood: 0.05,
-  connect: 8,
-  disconnect: 4,
-  flicker: 2,
-  editAndLeave: 2,
-  wait: 4,
-  show: 4,
-  hide: 2,
-  online: 1,
-  clock: 0.5,
-}
-
-/** What a person, or the tab around her, does next. */
-const acts: Record<keyof typeof likely | 'vanish', (client: SimulatedClient, chance: Chance) => void> = {
-  edit: (client, chance) => client.note(`edits: ${edit(client.doc, chance)}`),
-  together: (client, chance) => {
-    client.note('edits several places at once')
-    editTogether(client.doc, chance, chance.whole(2, 6))
-  },
-  burst: (client, chance) => {
-    const count = chance.oneOf([10, 30, 150])
-    client.note(`edits ${count} times`)
-    for (let left = count; left > 0; left--) edit(client.doc, chance)
-  },
-  flood: (client, chance) => {
-    client.note('types a book')
-    const { text } = roots(client.doc)
-    for (let left = 4_200; left > 0; left--) text.insert(text.length, chance.word(1, 1))
-  },
-  connect: client => client.connect(),
-  disconnect: client => client.disconnect(),
-  flicker: client => {
-    client.disconnect()
-    client.connect()
-  },
-  editAndLeave: (client, chance) => {
-    client.note(`edits: ${edit(client.doc, chance)}`)
-    client.disconnect()
-  },
-  wait: (client, chance) => client.wait(chance.oneOf(['saved', 'synced'])),
-  show: client => client.showState(),
-  hide: (client, chance) => client.hide(chance.whole(10, chance.oneOf([1_000, 20_000]))),
-  online: client => client.page.online(),
-  clock: (client, chance) => client.setClock(chance.oneOf([0, -7_200_000, 7_200_000])),
-  vanish: (client, chance) => {
-    if (chance.happens(0.5)) client.close()
-    else client.kill()
-  },
 }
 
 const weatherNames = Object.keys(weathers) as [WeatherName, ...WeatherName[]]
 
 /** What breaks next, and whom it hits. */
 const strikes = {
-  weather: (_stage: Stage, client: SimulatedClient, chance: Chance) => {
+  weather: (_stage: Stage, browser: SimulatedBrowser, chance: Chance) => {
     const name = chance.oneOf(weatherNames)
-    client.note(`has ${name} weather`)
-    client.line.weather = weathers[name]
+    browser.note(`has ${name} weather`)
+    browser.line.weather = weathers[name]
   },
-  everywhere: ({ clients, trace }: Stage, _client: SimulatedClient, chance: Chance) => {
+  everywhere: ({ browsers, trace }: Stage, _browser: SimulatedBrowser, chance: Chance) => {
     const name = chance.oneOf(weatherNames)
     trace.note('all', `have ${name} weather`)
-    for (const { line } of clients) line.weather = weathers[name]
+    for (const { line } of browsers) line.weather = weathers[name]
   },
-  part: (_stage: Stage, client: SimulatedClient, chance: Chance) => {
+  part: (_stage: Stage, browser: SimulatedBrowser, chance: Chance) => {
     const ms = chance.whole(100, chance.oneOf([3_000, 20_000, 70_000]))
-    client.note(`is cut off for ${ms} ms`)
-    client.line.part(ms)
+    browser.note(`is cut off for ${ms} ms`)
+    browser.line.part(ms)
   },
-  crash: ({ server, clock }: Stage, _client: SimulatedClient, chance: Chance) => {
+  crash: ({ server, clock }: Stage, _browser: SimulatedBrowser, chance: Chance) => {
     server.crash()
     const ms = chance.whole(0, chance.oneOf([0, 1_000, 10_000]))
     clock.after(ms, () => server.start())
   },
   drain: ({ server }: Stage) => server.drain(() => server.start()),
-  overlap: ({ server }: Stage, _client: SimulatedClient, chance: Chance) =>
+  overlap: ({ server }: Stage, _browser: SimulatedBrowser, chance: Chance) =>
     server.overlap(chance.whole(100, 15_000)),
   forget: ({ server, disk, clock, trace }: Stage) => {
     server.crash()
@@ -185,4 +134,7 @@ const strikes = {
     void disk.forgetProducers(logStream(document))
     clock.after(100, () => server.start())
   },
+  expire: (_stage: Stage, browser: SimulatedBrowser) => browser.expire(),
+  demote: (_stage: Stage, browser: SimulatedBrowser, chance: Chance) =>
+    browser.demote(chance.whole(1_000, 10_000)),
 }

@@ -1,3 +1,0 @@
-import { eachSeed } from './each-seed.ts'
-
-eachSeed(151, 300)

@@ -127,7 +127,7 @@ export class SimulatedBrowser {
     const memory = new Map(like ? this.#memories.get(like) : [])
     const holdings: Holdings = { channels: 0, locks: 0 }
     const { live, presence, offline, shares: tabs } = plan
-    const desk = this.line.tab({ owner: name, life, onUncertain: body => this.#doubt(body) })
+    const desk = this.line.tab({ owner: name, life, onUncertain: (body, last) => this.#doubt(body, last) })
     const tab = new SimulatedClient(
       { name, live, presence, begins, reaction, offline, tabs },
       {
@@ -352,10 +352,11 @@ export class SimulatedBrowser {
     }
   }
 
-  /** A tab does not know whether this arrived, and another that goes on for it does not ask. */
-  #doubt(body: Uint8Array): void {
+  /** A tab does not know whether this arrived, and what is sent after it, by itself or another tab, may hold it again. */
+  #doubt(body: Uint8Array, last: boolean): void {
     const { offline, mostTabs } = this.plan
-    if ((this.shares && mostTabs > 1) || (offline && this.shelfFailed)) this.#world.journal.excuse(body)
+    if (last || (this.shares && mostTabs > 1) || (offline && this.shelfFailed))
+      this.#world.journal.excuse(body)
   }
 }
 

@@ -86,8 +86,11 @@ interface DeskParts extends LineParts {
   readonly life: Life
   readonly line: Line
   readonly cache: RedirectCache
-  /** Called with the body of a write to the document that was sent, and whose outcome the tab will not hear. */
-  onUncertain(body: Uint8Array): void
+  /**
+   * Called with the body of a write to the document that was sent, and whose outcome the tab may not hear; `last` when it is
+   * among the last words of a page, which says all it knows, whatever is on its way.
+   */
+  onUncertain(body: Uint8Array, last: boolean): void
 }
 
 /** One tab's `fetch`, which meets the weather on its way to the server and back. */
@@ -147,6 +150,7 @@ export class Desk {
       over: () => this.#open.delete(exchange),
     })
     this.#open.add(exchange)
+    if (init.keepalive) exchange.doubt(true)
     return exchange.begin()
   }
 }
@@ -240,9 +244,10 @@ class Exchange {
     this.#end()
   }
 
-  doubt(): void {
+  doubt(last = false): void {
     const { body } = this.#init
-    if (isDocumentWrite(this.#url, this.#init) && body instanceof Uint8Array) this.#parts.onUncertain(body)
+    if (isDocumentWrite(this.#url, this.#init) && body instanceof Uint8Array)
+      this.#parts.onUncertain(body, last)
   }
 
   #end(): void {

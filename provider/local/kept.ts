@@ -2,6 +2,9 @@ import type { Env } from '../../client/index.ts'
 import type { Replica } from '../replica.ts'
 import { Keeper } from './keeper.ts'
 import type { Loaded, LocalStore, OpenLocalStore } from './local-store.ts'
+import { patient } from './patient.ts'
+
+type FlightLog = Pick<LocalStore, 'keepFlight' | 'dropFlight'>
 
 export interface KeptParts {
   readonly name: string
@@ -16,6 +19,7 @@ export class Kept {
   /** Resolves when what was stored is in the document. */
   readonly loaded: Promise<Loaded>
   #store: LocalStore | undefined
+  #flights: FlightLog | undefined
   #keeper: Keeper | undefined
   #closed = false
 
@@ -25,8 +29,8 @@ export class Kept {
   }
 
   /** Undefined until loaded. */
-  get flightLog(): LocalStore | undefined {
-    return this.#store
+  get flightLog(): FlightLog | undefined {
+    return this.#flights
   }
 
   /** What was read, or what the server is known to hold, changed. */
@@ -46,6 +50,7 @@ export class Kept {
     this.#closed = true
     await this.#store?.clear()
     this.#store = undefined
+    this.#flights = undefined
   }
 
   async close(): Promise<void> {
@@ -65,7 +70,10 @@ export class Kept {
       tell(cause) // its code could not be downloaded
     }
     const store = this.#store
-    if (store) this.#keeper = new Keeper({ store, replica, env })
+    if (store) {
+      this.#keeper = new Keeper({ store, replica, env })
+      this.#flights = patient(store, env)
+    }
     const loaded = store?.loaded ?? { place: undefined, flights: [] }
     try {
       replica.load(loaded.place)

@@ -1,6 +1,6 @@
 import type { ProviderError } from './error.ts'
 import type { Status } from './phase.ts'
-import type { TabsState } from './tabs/seat.ts'
+import type { TabsState } from './tabs/message.ts'
 
 /** Which subdocuments are kept in step from now on, and which no more, by guid. */
 export interface SubdocsChange {

@@ -1,38 +1,18 @@
 import type { Awareness } from 'y-protocols/awareness'
-import type { Env } from '../../client/index.ts'
 import type { Offset } from '../../protocol/index.ts'
-import type { Cue } from '../phase.ts'
-import type { Replica } from '../replica.ts'
 import type { Standing } from '../unsaved.ts'
-import type { Problem, TabLink } from './message.ts'
+import type { Problem, TabLink, TabsState } from './message.ts'
 import { Nearby } from './nearby.ts'
-import type { Channel, Locks } from './origin.ts'
-import { Seat, type TabsState } from './seat.ts'
+import type { Channel } from './origin.ts'
+import { Seat } from './seat.ts'
+import type { SeatParts } from './seat-parts.ts'
 
-export interface GroupParts {
-  /** Of the origin's locks and channel: one for all tabs that share the document. */
-  readonly name: string
-  readonly locks: Locks
+export interface GroupParts extends Omit<SeatParts, 'channel' | 'nearby'> {
   openChannel(name: string): Channel
-  readonly env: Env
-  readonly replica: Replica
   readonly awareness: Awareness | undefined
   /** The origins of changes of the awareness that came from the server, and from other tabs. */
   readonly origin: unknown
   readonly nearby: unknown
-  /** How the link to the server is doing, as the leader says. */
-  onCue(cue: Cue): void
-  /** Another tab sends for this one from now on. */
-  onFollow(): void
-  /** The leader met this, and tries again. */
-  onProblem(problem: Problem): void
-  /** How the leader's sending goes: as known here, and when it changed. */
-  standing(): Standing
-  onStanding(standing: Standing): void
-  /** Who is in the group, or who leads it, changed. */
-  onTabs(): void
-  /** What must not happen. */
-  onDefect(cause: unknown): void
 }
 
 /**

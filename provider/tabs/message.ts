@@ -3,6 +3,12 @@ import type { ProviderError } from '../error.ts'
 import type { Place } from '../local/local-store.ts'
 import type { Standing } from '../unsaved.ts'
 
+/** How many tabs share the connection, this one among them, and whether it is this one that holds it. */
+export interface TabsState {
+  readonly count: number
+  readonly leading: boolean
+}
+
 /** How the leader's link is doing. */
 export type TabLink = 'connecting' | 'live' | 'lost'
 

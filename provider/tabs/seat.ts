@@ -1,37 +1,17 @@
-import { type Env, uuid } from '../../client/index.ts'
+import { uuid } from '../../client/index.ts'
 import { documentReset } from '../error.ts'
 import { entriesOfUpdates } from '../log.ts'
 import type { Cue } from '../phase.ts'
-import type { Standing } from '../unsaved.ts'
 import { answerWhenAwake } from './awake.ts'
 import { Election } from './election.ts'
-import { enter, type HandshakeParts, helloOf, learn, welcomeOf } from './handshake.ts'
+import { enter, helloOf, learn, welcomeOf } from './handshake.ts'
 import { holdLife } from './life.ts'
 import { Lineage } from './lineage.ts'
-import { isMessage, type Message, type Problem, type Said, type Tab, type TabLink } from './message.ts'
-import type { Channel, Locks } from './origin.ts'
+import { isMessage, type Message, type Said, type Tab, type TabLink, type TabsState } from './message.ts'
+import type { Channel } from './origin.ts'
 import { type Pulse, watch } from './pulse.ts'
 import { lifeName, Roster } from './roster.ts'
-
-export interface SeatParts extends HandshakeParts {
-  readonly name: string
-  readonly locks: Locks
-  readonly channel: Channel
-  readonly env: Env
-  onCue(cue: Cue): void
-  onFollow(): void
-  onProblem(problem: Problem): void
-  standing(): Standing
-  onStanding(standing: Standing): void
-  onTabs(): void
-  onDefect(cause: unknown): void
-}
-
-/** How many tabs share the connection, this one among them, and whether it is this one that holds it. */
-export interface TabsState {
-  readonly count: number
-  readonly leading: boolean
-}
+import type { SeatParts } from './seat-parts.ts'
 
 /** One stay of a tab in a group. */
 export class Seat {

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Command } from 'commander'
 import { requireChromium } from '../e2e/chromium.ts'
+import { type FileResult, failuresIn } from './failures.ts'
 
 /**
  * `npm test`: everything that must hold, in the order in which a failure is cheapest to understand, and one line at the
@@ -40,9 +41,10 @@ interface Report {
   readonly numPassedTests: number
   readonly numFailedTests: number
   readonly numPendingTests: number
-  readonly numFailedTestSuites: number
-  readonly testResults: readonly { readonly status: string; readonly assertionResults: readonly unknown[] }[]
+  readonly testResults: readonly FileResult[]
 }
+
+const failures: string[] = []
 
 const vitest = async (args: readonly string[]): Promise<void> => {
   const folder = await mkdtemp(join(tmpdir(), 'tests-'))
@@ -61,6 +63,7 @@ const vitest = async (args: readonly string[]): Promise<void> => {
     tally.passed += report.numPassedTests
     tally.failed += report.numFailedTests
     tally.skipped += report.numPendingTests
+    failures.push(...failuresIn(report.testResults, process.cwd()))
     // A file that cannot be loaded has no test to fail.
     tally.failed += report.testResults.filter(
       ({ status, assertionResults }) => status === 'failed' && assertionResults.length === 0,
@@ -85,6 +88,8 @@ const main = async (filters: readonly string[]): Promise<void> => {
     // One file at a time: these start processes from dist/, and one of them builds it anew.
     await vitest(['--project=process', '--project=e2e', '--no-file-parallelism', ...filters])
   }
+  // Once more, where it is seen: what failed first has long scrolled away.
+  for (const failure of failures) say(`\nFAILED ${failure}`)
   say(`\nin ${((Date.now() - began) / 1000).toFixed(0)} s`)
   if (tally.skipped > 0) {
     tally.failed += tally.skipped

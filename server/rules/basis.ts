@@ -7,9 +7,13 @@ export interface Basis {
   readonly position: number
   /** Whether the bytes can follow what was there. */
   readonly sound: boolean
+  /** Whether the bytes were made for what was there: they leave out what it held, and no more than that. */
+  readonly exact: boolean
 }
 
-export type BasisOutcome = { readonly kind: 'moved' } | { readonly kind: 'unsound' }
+export type BasisOutcome =
+  /** To be judged anew, on no less than `state`. */
+  { readonly kind: 'moved'; readonly state: StreamState } | { readonly kind: 'unsound' }
 
 /**
  * An append that was judged before its turn came, against the stream it meets now. Only what would be written is asked.
@@ -17,14 +21,20 @@ export type BasisOutcome = { readonly kind: 'moved' } | { readonly kind: 'unsoun
  * - B2 A judgement on another life of the name is to be made anew.
  * - B3 What was judged unsound is refused at the tail it was judged at,
  * - B4 and judged anew at any other: what was missing may have come.
+ * - B5 What was judged exact stays so after bytes of the server that judged it: one server judges nothing side by side
+ *   that could be the same.
+ * - B6 After bytes of any other it is judged anew: they may be the same.
+ *
+ * @param alone the position from which on all bytes are of this server
  */
 export const holdToBasis = (
   decision: AppendDecision,
   state: StreamState,
-  { generation, position, sound }: Basis,
+  { generation, position, sound, exact }: Basis,
+  alone: number,
 ): AppendDecision | { readonly outcome: BasisOutcome } => {
   if (!decision.state) return decision
-  if (generation !== state.generation) return { outcome: { kind: 'moved' } }
-  if (sound) return decision
-  return { outcome: { kind: position === state.tail ? 'unsound' : 'moved' } }
+  if (generation !== state.generation) return { outcome: { kind: 'moved', state } }
+  if (!sound) return { outcome: position === state.tail ? { kind: 'unsound' } : { kind: 'moved', state } }
+  return exact && position < alone ? { outcome: { kind: 'moved', state } } : decision
 }

@@ -165,11 +165,11 @@ export class Streams {
     return this.#turns.take<AppendOutcome | BasisOutcome>(
       name,
       cell ? [cell] : [],
-      (state, cells, deleted) => {
+      (state, cells, deleted, alone) => {
         if (!state) return { outcome: { kind: deleted ? 'deleted' : 'missing' } }
         const seen = cell ? decodeSeen(cells.get(cell)) : undefined
         const decision = decideAppend(state, seen, command, this.#world.now())
-        const held = basis ? holdToBasis(decision, state, basis) : decision
+        const held = basis ? holdToBasis(decision, state, basis, alone) : decision
         if (!('state' in held)) return held
         const { seen: next, ...step } = held
         return next && cell ? { ...step, cells: new Map([[cell, encodeSeen(next)]]) } : step

@@ -30,12 +30,13 @@ export type Cells = ReadonlyMap<string, Uint8Array>
 
 /**
  * Decides one command on the stream it meets. `deleted` is there instead of `state` when all that is left of the stream
- * is what its forks hold (PROTOCOL 4.2).
+ * is what its forks hold (PROTOCOL 4.2). `alone` is a position from which on nobody appended but through these turns.
  */
 export type Decide<Outcome> = (
   state: StreamState | undefined,
   cells: Cells,
   deleted: StreamState | undefined,
+  alone: number,
 ) => Step<Outcome>
 
 /** One command in line. It may be decided more than once, if another process was quicker, but is settled once. */
@@ -44,6 +45,13 @@ interface Job {
   readonly decide: Decide<unknown>
   resolve(outcome: unknown): void
   reject(error: unknown): void
+}
+
+/** The commands on one stream from the first of them until none is left. */
+interface Run {
+  readonly waiting: Job[]
+  /** What was appended here with nobody in between, since this run began. */
+  grown: { readonly generation: number; readonly from: number; readonly to: number } | undefined
 }
 
 /** Bounds of one turn, so that a commit stays small enough to be durable soon. */
@@ -61,7 +69,7 @@ export class Turns {
   readonly #world: World
   readonly #expire: (name: string, entry: Entry) => Promise<void>
   readonly #onAppended: (name: string, state: StreamState) => void
-  readonly #waiting = new Map<string, Job[]>()
+  readonly #runs = new Map<string, Run>()
   readonly #running = new Set<Promise<void>>()
 
   /** @param expire removes a stream that is over; it may take the turn of the stream's source, never that of its fork */
@@ -83,20 +91,21 @@ export class Turns {
   take<Outcome>(name: string, reads: readonly string[], decide: Decide<Outcome>): Promise<Outcome> {
     return new Promise<Outcome>((resolve, reject) => {
       const job: Job = { reads, decide, resolve: outcome => resolve(outcome as Outcome), reject }
-      const waiting = this.#waiting.get(name)
-      if (waiting) {
-        waiting.push(job)
+      const under = this.#runs.get(name)
+      if (under) {
+        under.waiting.push(job)
         return
       }
-      this.#waiting.set(name, [job])
-      const running = this.#run(name).finally(() => this.#running.delete(running))
+      const run: Run = { waiting: [job], grown: undefined }
+      this.#runs.set(name, run)
+      const running = this.#run(name, run).finally(() => this.#running.delete(running))
       this.#running.add(running)
     })
   }
 
   /** Whether a command on this stream is under way, so that what it commits is yet to be published. */
   isUnderWay(name: string): boolean {
-    return this.#waiting.has(name)
+    return this.#runs.has(name)
   }
 
   /** Resolves when no command is under way. */
@@ -105,25 +114,24 @@ export class Turns {
   }
 
   /** Never rejects: what fails is told to the commands it failed. */
-  async #run(name: string): Promise<void> {
+  async #run(name: string, run: Run): Promise<void> {
     for (;;) {
       // Commands that arrive in one burst of requests share a turn instead of paying for two.
       await Promise.resolve()
-      const waiting = this.#waiting.get(name)
-      if (!waiting || waiting.length === 0) break
-      const jobs = waiting.splice(0, turnJobs)
+      if (run.waiting.length === 0) break
+      const jobs = run.waiting.splice(0, turnJobs)
       try {
-        const left = await this.#turn(name, jobs)
-        waiting.unshift(...left)
+        const left = await this.#turn(name, run, jobs)
+        run.waiting.unshift(...left)
       } catch (error) {
         for (const job of jobs) job.reject(error)
       }
     }
-    this.#waiting.delete(name)
+    this.#runs.delete(name)
   }
 
   /** Decides and commits `jobs`; answers those that did not fit. */
-  async #turn(name: string, jobs: readonly Job[]): Promise<readonly Job[]> {
+  async #turn(name: string, run: Run, jobs: readonly Job[]): Promise<readonly Job[]> {
     const reads = [...new Set(jobs.flatMap(job => job.reads))]
     let waiting = jobs
     for (;;) {
@@ -133,7 +141,8 @@ export class Turns {
         await this.#expire(name, entry)
         continue
       }
-      const plan = decideAll(found, entry?.cells ?? new Map(), waiting)
+      const alone = found ? aloneSince(run, found) : 0
+      const plan = decideAll(found, entry?.cells ?? new Map(), waiting, alone)
       const revisions = await this.#commit(name, entry, found, plan)
       if (revisions === 'stale') {
         const sentBack = plan.settled.filter(({ company }) => company)
@@ -141,6 +150,9 @@ export class Turns {
         waiting = waiting.filter(job => !sentBack.some(one => one.job === job))
         if (waiting.length === 0) return []
         continue
+      }
+      if (found && plan.state) {
+        run.grown = { generation: found.generation, from: alone, to: plan.state.tail }
       }
       let from = 0
       for (const { job, company, outcome } of plan.settled) {
@@ -199,8 +211,17 @@ interface Settled {
   readonly outcome?: unknown
 }
 
+/** Positions never come back, so whoever finds the tail where this run left it has nobody in between. */
+const aloneSince = ({ grown }: Run, { generation, tail }: StreamState): number =>
+  grown?.generation === generation && grown.to === tail ? grown.from : tail
+
 /** Each command meets the stream as the one before it left it. */
-const decideAll = (found: StreamState | undefined, before: Cells, jobs: readonly Job[]): Plan => {
+const decideAll = (
+  found: StreamState | undefined,
+  before: Cells,
+  jobs: readonly Job[],
+  alone: number,
+): Plan => {
   let state = found
   let writes = false
   let bytes = 0
@@ -212,8 +233,8 @@ const decideAll = (found: StreamState | undefined, before: Cells, jobs: readonly
   for (const job of jobs) {
     if (bytes > turnBytes) break
     const step = state?.deleted
-      ? job.decide(undefined, current, state)
-      : job.decide(state, current, undefined)
+      ? job.decide(undefined, current, state, alone)
+      : job.decide(state, current, undefined, alone)
     const { company } = step
     // It will find its company changed, in a turn of its own.
     if (company?.edits.some(({ name }) => edits.some(edit => edit.name === name))) break

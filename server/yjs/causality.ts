@@ -46,8 +46,17 @@ interface Held {
   position: number
   /** Undefined when the log has bytes that cannot be read: then nothing can be judged, and nothing is refused. */
   structs: Ranges | undefined
+  /** Whether this server appended something since that is not in here: then it is read on before it is judged by. */
+  behind: boolean
   /** What it counts for in the bound. */
   weight: number
+}
+
+/** Reading a log up to the tail it had when that began. */
+interface Reading {
+  readonly held: Promise<Held | undefined>
+  /** Whether this server appended something meanwhile that may not have been read. */
+  outrun: boolean
 }
 
 /** What an entry costs even when nobody has written. */
@@ -55,6 +64,12 @@ const leastWeight = 8
 
 /** Each time the document was removed, or its snapshot replaced, while it was read. */
 const mostTries = 10
+
+type Extent = Pick<StreamState, 'generation' | 'tail'>
+
+/** Whether that is in it, or of a life of the document that is over. */
+const reaches = (held: Held, { generation, tail }: Extent): boolean =>
+  held.generation > generation || (held.generation === generation && held.position >= tail)
 
 const grow = (held: Held, updatesOf: () => readonly Uint8Array[]): void => {
   if (!held.structs) return
@@ -94,9 +109,7 @@ export class Causality {
   readonly #options: CausalityOptions
   /** The one used last is at the end. */
   readonly #held = new Map<string, Held>()
-  readonly #reading = new Map<string, Promise<Held | undefined>>()
-  /** Those whose log has grown by more than was seen here: they are read on before they are judged by. */
-  readonly #behind = new Set<string>()
+  readonly #readings = new Map<string, Reading>()
   #weight = 0
 
   constructor(options: CausalityOptions) {
@@ -104,22 +117,23 @@ export class Causality {
   }
 
   /**
-   * @param anew whether what is remembered turned out to be behind
+   * By what the document holds: no less than when this is called as far as this server appended it, and no less than in
+   * `least`, the document as it was when an earlier judgement turned out to be behind.
    * @returns undefined when there is no such document
    */
   async judge(
     name: DocumentName,
     updates: readonly UpdateSummary[],
-    anew: boolean,
+    least: Extent | undefined,
   ): Promise<Judgement | undefined> {
-    const key = logStream(name)
-    const known = anew || this.#behind.has(key) ? undefined : this.#held.get(key)
-    const held = known ?? (await this.#refresh(name, key))
+    const held = await this.#upTo(name, least)
     if (!held) return undefined
-    const { generation, position } = held
-    const gap = held.structs && firstGap(updates, held.structs)
-    const repetitions = held.structs && !gap ? repetitionsIn(updates, held.structs) : nothing
-    return { basis: { generation, position, sound: gap === undefined }, gap, repetitions }
+    const { generation, position, structs } = held
+    const gap = structs && firstGap(updates, structs)
+    const sound = gap === undefined
+    const exact = structs !== undefined && updates.some(update => !update.structs.isEmpty)
+    const repetitions = structs && sound ? repetitionsIn(updates, structs) : nothing
+    return { basis: { generation, position, sound, exact }, gap, repetitions }
   }
 
   /** Updates were appended and the log ends after them now. Costs no read when nobody else wrote in between. */
@@ -131,9 +145,12 @@ export class Causality {
   ): void {
     const key = logStream(name)
     const held = this.#held.get(key)
+    if (held && reaches(held, { generation, tail })) return
     if (held?.generation !== generation || held.position !== tail - bytes) {
       // Else what is there already would be taken for new.
-      if (held || this.#reading.has(key)) this.#behind.add(key)
+      if (held) held.behind = true
+      const reading = this.#readings.get(key)
+      if (reading) reading.outrun = true
       return
     }
     for (const { structs } of updates) held.structs?.addAll(structs)
@@ -141,13 +158,33 @@ export class Causality {
     this.#keep(key, held)
   }
 
+  async #upTo(name: DocumentName, least: Extent | undefined): Promise<Held | undefined> {
+    const key = logStream(name)
+    const known = this.#held.get(key)
+    if (known && !known.behind && !least) return known
+    const reading = this.#readings.get(key) ?? this.#refresh(name, key)
+    const { outrun } = reading
+    const held = await reading.held
+    if (!outrun && (!held || !least || reaches(held, least))) return held
+    // That one was under way already. The next began after this was called, and so ends after all that this must know.
+    return (this.#readings.get(key) ?? this.#refresh(name, key)).held
+  }
+
   /** Brings what is remembered of a document up to its tail; requests that come meanwhile share the reading. */
-  #refresh(name: DocumentName, key: string): Promise<Held | undefined> {
-    const under = this.#reading.get(key)
-    if (under) return under
-    this.#behind.delete(key)
-    const reading = this.#read(name, key).finally(() => this.#reading.delete(key))
-    this.#reading.set(key, reading)
+  #refresh(name: DocumentName, key: string): Reading {
+    const held = this.#read(name, key).then(
+      read => {
+        this.#readings.delete(key)
+        if (read) read.behind = reading.outrun
+        return read
+      },
+      error => {
+        this.#readings.delete(key)
+        throw error
+      },
+    )
+    const reading: Reading = { held, outrun: false }
+    this.#readings.set(key, reading)
     return reading
   }
 
@@ -176,7 +213,7 @@ export class Causality {
     const found = await snapshots.current(name)
     if (found?.state.generation !== generation) return undefined
     const position = found.pointer?.position ?? 0
-    const held: Held = { generation, position, structs: new Ranges(), weight: 0 }
+    const held: Held = { generation, position, structs: new Ranges(), behind: false, weight: 0 }
     if (found.pointer) {
       const bytes = await snapshots.read(name, { generation, position })
       if (!bytes) return undefined
@@ -201,7 +238,7 @@ export class Causality {
 
   #keep(key: string, held: Held): void {
     const weight = leastWeight + (held.structs?.clientCount ?? 0)
-    if (this.#held.delete(key)) this.#weight -= held.weight
+    this.#forget(key)
     held.weight = weight
     this.#held.set(key, held)
     this.#weight += weight
@@ -213,7 +250,6 @@ export class Causality {
 
   #forget(key: string): void {
     const held = this.#held.get(key)
-    this.#behind.delete(key)
     if (!held) return
     this.#held.delete(key)
     this.#weight -= held.weight

@@ -5,7 +5,8 @@ interface Claim {
 
 /**
  * Who writes which clients' structs to a document at the moment. What an update repeats is told from what the document
- * holds, so two requests that bring the same client's structs must not be judged side by side; all others may.
+ * holds, so two requests that bring the same client's structs must not be judged side by side; all others may. That is for
+ * one server: what another one appends meanwhile is told in the turn (`server/rules/basis.ts`).
  */
 export class Claims {
   readonly #held = new Map<string, Set<Claim>>()

@@ -81,12 +81,15 @@ export class Documents {
     command: AppendCommand,
     updates: readonly UpdateSummary[],
   ): Promise<AppendOutcome | CausalGap> {
-    for (let anew = false; ; anew = true) {
-      const judged = await this.#causality.judge(name, updates, anew)
+    for (let met: StreamState | undefined; ; ) {
+      const judged = await this.#causality.judge(name, updates, met)
       if (!judged) return { kind: 'missing' }
       const body = withoutRepetitions(command.body, judged.repetitions)
       const outcome = await this.streams.append(logStream(name), { ...command, body }, judged.basis)
-      if (outcome.kind === 'moved') continue
+      if (outcome.kind === 'moved') {
+        met = outcome.state
+        continue
+      }
       if (outcome.kind === 'unsound') {
         if (judged.gap) return judged.gap
         continue

@@ -21,16 +21,20 @@ export interface GatedStore {
 
 type Held = 'load' | 'commit' | 'commitAll' | 'read' | 'remove' | 'list' | 'due'
 
-/** @param holds which calls are held; all others pass */
+/**
+ * @param holds which calls are held; all others pass
+ * @param stages where they are held
+ */
 export const gate = (
   store: Store,
   holds: readonly Held[] = ['load', 'commit', 'commitAll', 'read', 'remove', 'list', 'due'],
+  stages: readonly Gate['stage'][] = ['asked', 'done'],
 ): GatedStore => {
   let isOpen = false
   const waiting: Gate[] = []
 
   const wait = (call: Held, name: string, stage: Gate['stage']): Promise<void> => {
-    if (isOpen || !holds.includes(call)) return Promise.resolve()
+    if (isOpen || !holds.includes(call) || !stages.includes(stage)) return Promise.resolve()
     return new Promise((resolve, reject) => {
       const leave = () => waiting.splice(waiting.indexOf(held), 1)
       const held: Gate = {

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import * as Y from 'yjs'
 import { ErrorCode } from '../../protocol/index.ts'
 import { Streams } from '../../server/streams/streams.ts'
@@ -144,6 +144,20 @@ describe('What a document holds', () => {
       expect(await send(index % 2 === 0 ? one : two, update)).toBe(204)
     }
     expectSame((await joined(two)).doc, docOf(...updates))
+  })
+
+  test('is remembered of a document that had many lives as of any other', async () => {
+    const app = await opened({ limits: { causalClients: 20 } })
+    for (let life = 0; life < 5; life++) {
+      expect(await send(app, ...typing(1))).toBe(204)
+      await app.send('DELETE', d)
+      await app.send('PUT', d)
+    }
+    const [first, second] = typing(2) as [Uint8Array, Uint8Array]
+    expect(await send(app, first)).toBe(204)
+    const loads = vi.spyOn(app.streams, 'load')
+    expect(await send(app, second)).toBe(204)
+    expect(loads).not.toHaveBeenCalled()
   })
 
   test('is that of this life of the document alone', async () => {

@@ -96,7 +96,7 @@ test(
     while (holders.length > 1) {
       const answers = await Promise.all(holders.map(holder => ask(holder, { do: 'open', directory })))
       const winners = holders.filter((_, index) => answers[index]?.ok)
-      expect(winners).toHaveLength(1)
+      expect(winners, JSON.stringify(answers)).toHaveLength(1)
       const [winner] = winners
       for (const answer of answers) {
         if (!answer.ok) {

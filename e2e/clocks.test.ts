@@ -1,20 +1,8 @@
-import type { Browser } from 'playwright-core'
-import { afterAll, beforeAll, expect, test, vi } from 'vitest'
-import { Service } from './service.ts'
-import { launch, Window } from './window.ts'
+import { expect, vi } from 'vitest'
+import { test } from './openings.ts'
+import { Window } from './window.ts'
 
 const patience = { timeout: 30_000, interval: 50 }
-let browser: Browser
-let service: Service
-
-beforeAll(async () => {
-  service = await Service.open()
-  browser = await launch()
-})
-afterAll(async () => {
-  await browser.close()
-  await service.close()
-})
 
 /** Where the time of day can be set, as a person or a time server does: it jumps, and timers run on. */
 const settable = (): void => {
@@ -28,10 +16,13 @@ const settable = (): void => {
 const setClock = ({ page }: Window, hours: number): Promise<boolean> =>
   page.evaluate(detail => dispatchEvent(new CustomEvent('set-clock', { detail })), hours * 3_600_000)
 
-test('a clock that is set hours ahead and hours back stops nothing', async () => {
-  const context = await browser.newContext({ viewport: { width: 1100, height: 760 } })
-  await context.addInitScript(settable)
-  const ada = await Window.openIn(context, `${service.url}/clocks`, 'Ada')
+test('a clock that is set hours ahead and hours back stops nothing', async ({
+  browser,
+  profile,
+  service,
+}) => {
+  await profile.addInitScript(settable)
+  const ada = await Window.openIn(profile, `${service.url}/clocks`, 'Ada')
   const ben = await Window.open(browser, `${service.url}/clocks`, 'Ben')
   let typed = ''
   for (const hours of [6, -12, 6]) {

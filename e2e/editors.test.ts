@@ -2,7 +2,8 @@ import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { type Server, startServer } from '../server/index.ts'
 import { snippet, snippets } from '../test/readme/snippets.ts'
-import { answer, pageOf } from './snippet-page.ts'
+import { answer } from './bundled-page.ts'
+import { pageOf } from './snippet-page.ts'
 import { launch } from './window.ts'
 
 /** Each example of docs/editors.md as it stands there, in two windows with a person each. */

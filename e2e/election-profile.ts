@@ -2,9 +2,9 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
-import { build } from 'esbuild'
 import type { Browser, CDPSession } from 'playwright-core'
 import { vi } from 'vitest'
+import { bundledPage } from './bundled-page.ts'
 
 /** What a tab told, and when: milliseconds since 1970. */
 export interface Told {
@@ -35,13 +35,7 @@ export class ElectionProfile {
   }
 
   static async open(browser: Browser): Promise<ElectionProfile> {
-    const { outputFiles } = await build({
-      entryPoints: [fileURLToPath(new URL('election-tab.ts', import.meta.url))],
-      bundle: true,
-      format: 'esm',
-      write: false,
-    })
-    const html = `<!doctype html><script type="module">${outputFiles[0]?.text ?? ''}</script>`
+    const html = await bundledPage(fileURLToPath(new URL('election-tab.ts', import.meta.url)))
     const devtools = await browser.newBrowserCDPSession()
     const { browserContextId } = await devtools.send('Target.createBrowserContext')
     const profile = new ElectionProfile(devtools, browserContextId, html)

@@ -1,10 +1,10 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
-import { build } from 'esbuild'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import { localStoreContract } from '../test/contract/local-store.ts'
+import { bundledPage } from './bundled-page.ts'
 import { launch } from './window.ts'
 
 let browser: Browser
@@ -13,11 +13,10 @@ let address: string
 let context: BrowserContext
 
 beforeAll(async () => {
-  const script = await bundle()
-  server = createServer((request, response) => {
-    const isScript = request.url === '/page.js'
-    response.setHeader('Content-Type', isScript ? 'text/javascript' : 'text/html')
-    response.end(isScript ? script : '<!doctype html><script type="module" src="/page.js"></script>')
+  const html = await bundledPage(fileURLToPath(new URL('local-store-page.ts', import.meta.url)))
+  server = createServer((_, response) => {
+    response.setHeader('Content-Type', 'text/html; charset=utf-8')
+    response.end(html)
   })
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
   address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
@@ -31,17 +30,6 @@ beforeEach(async () => {
   context = await browser.newContext()
 })
 afterEach(() => context.close())
-
-const bundle = async (): Promise<string> => {
-  const { outputFiles } = await build({
-    entryPoints: [fileURLToPath(new URL('./local-store-page.ts', import.meta.url))],
-    bundle: true,
-    write: false,
-    format: 'esm',
-    platform: 'browser',
-  })
-  return outputFiles[0]?.text ?? ''
-}
 
 const open = async (): Promise<Page> => {
   const page = await context.newPage()

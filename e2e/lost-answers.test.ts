@@ -1,31 +1,18 @@
-import type { Browser } from 'playwright-core'
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
-import { type Asked, FaultyProxy, fairWeather } from '../test/faulty-proxy.ts'
+import { expect, vi } from 'vitest'
+import { type Asked, fairWeather } from '../test/faulty-proxy.ts'
 import { readLog, sorted } from './log.ts'
-import { Service } from './service.ts'
-import { launch, Window } from './window.ts'
+import { test } from './openings.ts'
+import { Window } from './window.ts'
 
 const patience = { timeout: 20_000, interval: 50 }
-let browser: Browser
-let service: Service
-let proxy: FaultyProxy
-
-beforeAll(async () => {
-  service = await Service.open()
-  browser = await launch()
-})
-beforeEach(async () => {
-  proxy = await FaultyProxy.open(service.port)
-})
-afterEach(() => proxy.close())
-afterAll(async () => {
-  await browser.close()
-  await service.close()
-})
 
 const isEdit = ({ line }: Asked): boolean => line.startsWith('POST ') && !line.includes('awareness=')
 
-test('the service is killed after it took an edit and before it said so: the edit is in the log once, and the page does not say saved before it knows', async () => {
+test('the service is killed after it took an edit and before it said so: the edit is in the log once, and the page does not say saved before it knows', async ({
+  browser,
+  service,
+  proxy,
+}) => {
   const ada = await Window.open(browser, `${proxy.url}/mid-post`, 'Ada')
   proxy.weather = {
     fault: asked => (isEdit(asked) ? { side: 'down', after: 0, how: 'stall' } : undefined),
@@ -50,7 +37,11 @@ test('the service is killed after it took an edit and before it said so: the edi
   await ada.close()
 })
 
-test('every other answer to an edit is lost on its way: nothing is sent twice', async () => {
+test('every other answer to an edit is lost on its way: nothing is sent twice', async ({
+  browser,
+  service,
+  proxy,
+}) => {
   const ada = await Window.open(browser, `${proxy.url}/lost-answers`, 'Ada')
   const text = 'Every second answer is lost. '.repeat(2)
   let edits = 0
@@ -64,11 +55,15 @@ test('every other answer to an edit is lost on its way: nothing is sent twice', 
   await ada.close()
 })
 
-test('the service is killed again and again while two type: no letter is lost or doubled', async () => {
-  const [ada, ben] = await Promise.all(
-    ['Ada', 'Ben'].map(person => Window.open(browser, `${proxy.url}/kills`, person)),
-  )
-  if (!ada || !ben) throw new Error('no windows')
+test('the service is killed again and again while two type: no letter is lost or doubled', async ({
+  browser,
+  service,
+  proxy,
+}) => {
+  const [ada, ben] = await Promise.all([
+    Window.open(browser, `${proxy.url}/kills`, 'Ada'),
+    Window.open(browser, `${proxy.url}/kills`, 'Ben'),
+  ])
   const rounds = ['first', 'second', 'third']
   for (const round of rounds) {
     const typing = Promise.all([ada.type(`${round} A `.repeat(4), 10), ben.type(`${round} B `.repeat(4), 10)])
@@ -87,4 +82,4 @@ test('the service is killed again and again while two type: no letter is lost or
   expect(log.text).toBe(await ada.text())
   expect([...ada.errors, ...ben.errors]).toEqual([])
   await Promise.all([ada.close(), ben.close()])
-})
+}, 120_000)

@@ -1,40 +1,20 @@
-import type { Browser, BrowserContext } from 'playwright-core'
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
+import { expect, vi } from 'vitest'
 import { readLog, sorted } from './log.ts'
-import { Service } from './service.ts'
-import { Site } from './site.ts'
-import { launch, Window } from './window.ts'
+import { test } from './openings.ts'
+import { Window } from './window.ts'
 
 const patience = { timeout: 20_000, interval: 50 }
-let browser: Browser
-let context: BrowserContext
-let service: Service
-let site: Site
-
-beforeAll(async () => {
-  service = await Service.open()
-  site = await Site.open(service)
-  browser = await launch()
-})
-beforeEach(async () => {
-  context = await browser.newContext({ viewport: { width: 1100, height: 760 } })
-})
-afterEach(async () => {
-  await context.close()
-  await service.start()
-})
-afterAll(async () => {
-  await browser.close()
-  await site.close()
-  await service.close()
-})
 
 const reads = (window: Window, text: string): Promise<void> =>
   vi.waitFor(async () => expect(await window.text()).toBe(text), patience)
 
-test('with the service away a document opens, is edited, reloaded, closed and opened again, and then reaches the log once', async () => {
+test('with the service away a document opens, is edited, reloaded, closed and opened again, and then reaches the log once', async ({
+  profile,
+  service,
+  site,
+}) => {
   const address = `${site.url}/away`
-  const ada = await Window.openIn(context, address, 'Ada')
+  const ada = await Window.openIn(profile, address, 'Ada')
   await ada.type('Before. ')
   await ada.says('all changes saved')
   await service.kill()
@@ -48,7 +28,7 @@ test('with the service away a document opens, is edited, reloaded, closed and op
   await ada.page.close({ runBeforeUnload: true })
   await ada.page.waitForEvent('close')
 
-  const later = await Window.visit(context, address)
+  const later = await Window.visit(profile, address)
   await reads(later, 'Before. Without. Again. ')
   await later.type('Later. ')
   await later.says('kept in this browser')
@@ -67,9 +47,14 @@ test('with the service away a document opens, is edited, reloaded, closed and op
   expect([...ada.errors, ...later.errors]).toEqual([])
 })
 
-test('what others wrote while a window was away, and what it wrote, are both there', async () => {
+test('what others wrote while a window was away, and what it wrote, are both there', async ({
+  browser,
+  profile,
+  service,
+  site,
+}) => {
   const address = `${site.url}/both`
-  const ada = await Window.openIn(context, address, 'Ada')
+  const ada = await Window.openIn(profile, address, 'Ada')
   await ada.type('Start. ')
   await ada.says('all changes saved')
   await service.kill()
@@ -81,7 +66,7 @@ test('what others wrote while a window was away, and what it wrote, are both the
   await ben.type('Ben here. ')
   await ben.says('all changes saved')
 
-  const back = await Window.openIn(context, address)
+  const back = await Window.openIn(profile, address)
   await vi.waitFor(async () => expect(await back.text()).toBe(await ben.text()), patience)
   await back.says('all changes saved')
   const log = await readLog(service.url, 'both')
@@ -90,9 +75,13 @@ test('what others wrote while a window was away, and what it wrote, are both the
   await ben.close()
 })
 
-test('the browser forgets the database under an open page: nothing that is in the page is lost', async () => {
+test('the browser forgets the database under an open page: nothing that is in the page is lost', async ({
+  profile,
+  service,
+  site,
+}) => {
   const address = `${site.url}/evicted`
-  const ada = await Window.openIn(context, address, 'Ada')
+  const ada = await Window.openIn(profile, address, 'Ada')
   await ada.type('Saved. ')
   await ada.says('all changes saved')
   await service.kill()
@@ -116,20 +105,20 @@ test('the browser forgets the database under an open page: nothing that is in th
   expect(ada.errors).toEqual([])
 })
 
-test('a database full of nonsense is recovered from the service', async () => {
+test('a database full of nonsense is recovered from the service', async ({ profile, service, site }) => {
   const address = `${site.url}/nonsense`
-  const ada = await Window.openIn(context, address, 'Ada')
+  const ada = await Window.openIn(profile, address, 'Ada')
   await ada.type('On the server. ')
   await ada.says('all changes saved')
   await ada.page.close()
 
   // A page of the same origin without a provider, which would have its own word to say.
-  const vandal = await context.newPage()
+  const vandal = await profile.newPage()
   await vandal.goto(`${site.url}/favicon.svg`)
   expect(await vandal.evaluate(spoil)).toBeGreaterThan(0)
   await vandal.close()
 
-  const back = await Window.visit(context, address)
+  const back = await Window.visit(profile, address)
   await reads(back, 'On the server. ')
   await back.type('And on.')
   await back.says('all changes saved')

@@ -1,21 +1,11 @@
-import type { Browser } from 'playwright-core'
-import { afterAll, beforeAll, expect, test, vi } from 'vitest'
-import { Service } from './service.ts'
-import { launch, Window } from './window.ts'
+import { expect, vi } from 'vitest'
+import { test } from './openings.ts'
+import { Window } from './window.ts'
 
-let browser: Browser
-let service: Service
-
-beforeAll(async () => {
-  service = await Service.open()
-  browser = await launch()
-})
-afterAll(async () => {
-  await browser.close()
-  await service.close()
-})
-
-test('the server is killed while both type: the page says so, and after a restart nothing is lost', async () => {
+test('the server is killed while both type: the page says so, and after a restart nothing is lost', async ({
+  browser,
+  service,
+}) => {
   const address = `${service.url}/outage`
   const ada = await Window.open(browser, address, 'Ada')
   const ben = await Window.open(browser, address, 'Ben')
@@ -46,9 +36,12 @@ test('the server is killed while both type: the page says so, and after a restar
   await vi.waitFor(async () => expect(await late.text()).toBe(text))
   expect([...ada.errors, ...ben.errors, ...late.errors]).toEqual([])
   await Promise.all([ada, ben, late].map(window => window.close()))
-})
+}, 120_000)
 
-test('a reload right after the server came back shows every character that was saved', async () => {
+test('a reload right after the server came back shows every character that was saved', async ({
+  browser,
+  service,
+}) => {
   const address = `${service.url}/reload`
   const ada = await Window.open(browser, address, 'Ada')
   await ada.type('Kept through a kill.')

@@ -2,7 +2,8 @@ import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { type Server, startServer } from '../server/index.ts'
 import { snippet } from '../test/readme/snippets.ts'
-import { answer, pageOf } from './snippet-page.ts'
+import { answer } from './bundled-page.ts'
+import { pageOf } from './snippet-page.ts'
 import { launch } from './window.ts'
 
 let browser: Browser

@@ -1,37 +1,17 @@
 import { fileURLToPath } from 'node:url'
-import type { Browser, BrowserContext } from 'playwright-core'
-import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { expect, vi } from 'vitest'
 import * as Y from 'yjs'
 import type { Trace } from '../bench/trace.ts'
 import { readTrace } from '../bench/trace-file.ts'
 import { DurableStreamsProvider } from '../provider/index.ts'
-import { FaultyProxy } from '../test/faulty-proxy.ts'
-import { Service } from './service.ts'
-import { launch, Window } from './window.ts'
+import { test } from './openings.ts'
+import { Window } from './window.ts'
 
 const patience = { timeout: 60_000, interval: 100 }
 /** Another recording than the one that is here, such as the long one that test/traces/README.md names. */
 const recording =
   process.env['TRACE'] ??
   fileURLToPath(new URL('../test/traces/seq-friendsforever_flat.json.gz', import.meta.url))
-
-let browser: Browser
-let context: BrowserContext
-let service: Service
-let proxy: FaultyProxy
-
-beforeAll(async () => {
-  service = await Service.open()
-  proxy = await FaultyProxy.open(service.port)
-  browser = await launch()
-  context = await browser.newContext({ viewport: { width: 1100, height: 760 } })
-  await context.addInitScript(tellFirstText)
-})
-afterAll(async () => {
-  await browser.close()
-  await proxy.close()
-  await service.close()
-})
 
 /** Leaves in the page how many milliseconds after its start a frame with text in the editor was painted. */
 const tellFirstText = (): void => {
@@ -65,14 +45,19 @@ const say = (text: string): void => {
   if (process.env['FIGURES'] !== undefined) process.stdout.write(`${text}\n`)
 }
 
-test('a reload of a long document downloads only the one edit that somebody else made meanwhile', async () => {
+test('a reload of a long document downloads only the one edit that somebody else made meanwhile', async ({
+  profile,
+  service,
+  proxy,
+}) => {
+  await profile.addInitScript(tellFirstText)
   const trace = await readTrace(recording)
   const doc = new Y.Doc()
   play(doc, trace)
   const writer = new DurableStreamsProvider(doc, { url: `${service.url}/v1/yjs/default`, name: 'long' })
   await writer.whenSaved()
 
-  const ada = await Window.openIn(context, `${proxy.url}/long`, 'Ada')
+  const ada = await Window.openIn(profile, `${proxy.url}/long`, 'Ada')
   await vi.waitFor(async () => expect((await ada.text()).length).toBe(trace.endContent.length), patience)
   await ada.says('all changes saved')
   const firstVisit = proxy.exchanges.length

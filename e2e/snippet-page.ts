@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { build } from 'esbuild'
+import { bundledPage } from './bundled-page.ts'
 
 /**
  * A page of nothing but a snippet of the documentation, bundled. Inside the checkout while that is done, so that its imports
@@ -12,23 +12,8 @@ export const pageOf = async (code: string, extension: 'ts' | 'tsx' = 'ts'): Prom
   try {
     const file = join(folder, `snippet.${extension}`)
     await writeFile(file, code)
-    const { outputFiles } = await build({
-      entryPoints: [file],
-      bundle: true,
-      write: false,
-      outdir: folder,
-      format: 'esm',
-      platform: 'browser',
-      jsx: 'automatic',
-    })
-    const textOf = (end: string) => outputFiles.find(({ path }) => path.endsWith(end))?.text ?? ''
-    const script = textOf('.js').replaceAll('</script', '<\\/script')
-    return `<!doctype html><title>…</title><style>${textOf('.css')}</style><body><script type="module">${script}</script>`
+    return await bundledPage(file)
   } finally {
     await rm(folder, { recursive: true })
   }
 }
-
-/** A site's answer with a page. */
-export const answer = (html: string): Response =>
-  new Response(html, { headers: { 'Content-Type': 'text/html; charset=utf-8' } })

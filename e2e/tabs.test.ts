@@ -1,41 +1,24 @@
-import type { Browser, BrowserContext } from 'playwright-core'
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
-import { FaultyProxy } from '../test/faulty-proxy.ts'
+import type { BrowserContext } from 'playwright-core'
+import { expect, vi } from 'vitest'
 import { BareProfile, type BareTab } from './bare-profile.ts'
 import { readLog, sorted } from './log.ts'
-import { Service } from './service.ts'
-import { Site } from './site.ts'
-import { launch, Window } from './window.ts'
+import { test } from './openings.ts'
+import { Window } from './window.ts'
 
 const patience = { timeout: 30_000, interval: 50 }
 /** What two seconds can become where two processors do the work of many browsers. */
 const handOver = { timeout: 8_000, interval: 20 }
-let browser: Browser
-let context: BrowserContext
-let service: Service
-let site: Site
-
-beforeAll(async () => {
-  service = await Service.open()
-  site = await Site.open(service)
-  browser = await launch()
-})
-beforeEach(async () => {
-  context = await browser.newContext({ viewport: { width: 1100, height: 760 } })
-})
-afterEach(() => context.close())
-afterAll(async () => {
-  await browser.close()
-  await site.close()
-  await service.close()
-})
 
 /** Tabs that share one connection: the first holds it. */
-const openTabs = async (address: string, count: number): Promise<[Window, Window, ...Window[]]> => {
-  const first = await Window.openIn(context, address, 'Ada')
-  const second = await Window.openIn(context, address)
+const openTabs = async (
+  profile: BrowserContext,
+  address: string,
+  count: number,
+): Promise<[Window, Window, ...Window[]]> => {
+  const first = await Window.openIn(profile, address, 'Ada')
+  const second = await Window.openIn(profile, address)
   const tabs: [Window, Window, ...Window[]] = [first, second]
-  while (tabs.length < count) tabs.push(await Window.openIn(context, address))
+  while (tabs.length < count) tabs.push(await Window.openIn(profile, address))
   for (const tab of tabs) await tab.tabs.filter({ hasText: `${count} tabs` }).waitFor()
   expect(await Promise.all(tabs.map(tab => tab.leads()))).toEqual(tabs.map(tab => tab === first))
   return tabs
@@ -52,44 +35,48 @@ const oneLeads = (tabs: readonly Window[]): Promise<void> =>
     expect(leading.filter(Boolean)).toHaveLength(1)
   }, handOver)
 
-test('twelve tabs over HTTP/1.1 have two live connections, all are live, and the site still answers', async () => {
-  const proxy = await FaultyProxy.open(service.port)
-  try {
-    const tabs = await openTabs(`${proxy.url}/twelve`, 12)
-    const live = () => proxy.underWay.filter(({ line }) => line.includes('live=')).map(({ line }) => line)
-    await vi.waitFor(() => expect(live()).toHaveLength(2), patience)
-    expect(live().filter(line => line.includes('awareness='))).toHaveLength(1)
+test('twelve tabs over HTTP/1.1 have two live connections, all are live, and the site still answers', async ({
+  browser,
+  profile,
+  service,
+  proxy,
+}) => {
+  const tabs = await openTabs(profile, `${proxy.url}/twelve`, 12)
+  const live = () => proxy.underWay.filter(({ line }) => line.includes('live=')).map(({ line }) => line)
+  await vi.waitFor(() => expect(live()).toHaveLength(2), patience)
+  expect(live().filter(line => line.includes('awareness='))).toHaveLength(1)
 
-    const last = tabs[11] ?? tabs[0]
-    await last.type('From the last. ')
-    await allRead(tabs, 'From the last. ')
-    await tabs[0].type('From the first.')
-    await allRead(tabs, 'From the last. From the first.')
-    const ben = await Window.open(browser, `${proxy.url}/twelve`, 'Ben')
-    const everybody = [ben, ...tabs]
-    await vi.waitFor(async () => {
-      const states = await Promise.all(everybody.map(tab => tab.status.getAttribute('data-state')))
-      expect(states).toEqual(everybody.map(() => 'saved'))
-      const seen = await Promise.all(everybody.map(tab => tab.person('').count()))
-      expect(seen).toEqual(everybody.map(() => everybody.length))
-    }, patience)
-    const answerMs = await last.page.evaluate(async () => {
-      const began = performance.now()
-      const { ok } = await fetch('/healthz')
-      return ok ? performance.now() - began : Number.POSITIVE_INFINITY
-    })
-    expect(answerMs).toBeLessThan(1_000)
-    expect((await readLog(service.url, 'twelve')).written).toBe(sorted('From the last. From the first.'))
-    await last.picture('twelve-tabs')
-    expect(errorsOf(everybody)).toEqual([])
-    await ben.close()
-  } finally {
-    await proxy.close()
-  }
+  const last = tabs[11] ?? tabs[0]
+  await last.type('From the last. ')
+  await allRead(tabs, 'From the last. ')
+  await tabs[0].type('From the first.')
+  await allRead(tabs, 'From the last. From the first.')
+  const ben = await Window.open(browser, `${proxy.url}/twelve`, 'Ben')
+  const everybody = [ben, ...tabs]
+  await vi.waitFor(async () => {
+    const states = await Promise.all(everybody.map(tab => tab.status.getAttribute('data-state')))
+    expect(states).toEqual(everybody.map(() => 'saved'))
+    const seen = await Promise.all(everybody.map(tab => tab.person('').count()))
+    expect(seen).toEqual(everybody.map(() => everybody.length))
+  }, patience)
+  const answerMs = await last.page.evaluate(async () => {
+    const began = performance.now()
+    const { ok } = await fetch('/healthz')
+    return ok ? performance.now() - began : Number.POSITIVE_INFINITY
+  })
+  expect(answerMs).toBeLessThan(1_000)
+  expect((await readLog(service.url, 'twelve')).written).toBe(sorted('From the last. From the first.'))
+  await last.picture('twelve-tabs')
+  expect(errorsOf(everybody)).toEqual([])
+  await ben.close()
 }, 120_000)
 
-test('with the service away tabs see each other at once, also new ones, and all is saved when it is back', async () => {
-  const tabs = await openTabs(`${site.url}/among`, 2)
+test('with the service away tabs see each other at once, also new ones, and all is saved when it is back', async ({
+  profile,
+  service,
+  site,
+}) => {
+  const tabs = await openTabs(profile, `${site.url}/among`, 2)
   await service.kill()
   await tabs[1].type('Two. ')
   await allRead(tabs, 'Two. ')
@@ -97,7 +84,7 @@ test('with the service away tabs see each other at once, also new ones, and all 
   await allRead(tabs, 'Two. One. ')
   for (const tab of tabs) await tab.says('kept in this browser')
   await tabs[1].picture('tabs-away')
-  const third = await Window.visit(context, `${site.url}/among`)
+  const third = await Window.visit(profile, `${site.url}/among`)
   await allRead([third], 'Two. One. ')
   await third.type('Three. ')
   await allRead(tabs, 'Two. One. Three. ')
@@ -107,8 +94,12 @@ test('with the service away tabs see each other at once, also new ones, and all 
   expect(errorsOf([...tabs, third])).toEqual([])
 })
 
-test('the tab that holds the connection is closed: another one holds it, and is live', async () => {
-  const [first, ...rest] = await openTabs(`${site.url}/closed`, 3)
+test('the tab that holds the connection is closed: another one holds it, and is live', async ({
+  browser,
+  profile,
+  site,
+}) => {
+  const [first, ...rest] = await openTabs(profile, `${site.url}/closed`, 3)
   await first.page.close()
   await oneLeads(rest)
   const ben = await Window.open(browser, `${site.url}/closed`, 'Ben')
@@ -122,12 +113,16 @@ test('the tab that holds the connection is closed: another one holds it, and is 
   await ben.close()
 })
 
-test('the tab that holds the connection is frozen: another one holds it, and it comes back as one that does not', async () => {
-  const profile = await BareProfile.open(browser)
+test('the tab that holds the connection is frozen: another one holds it, and it comes back as one that does not', async ({
+  browser,
+  service,
+  site,
+}) => {
+  const bare = await BareProfile.open(browser)
   const address = `${site.url}/frozen`
-  const first = await profile.tab(address)
+  const first = await bare.tab(address)
   await vi.waitFor(async () => expect(await first.status()).toContain('saved'), patience)
-  const rest = [await profile.tab(address), await profile.tab(address)]
+  const rest = [await bare.tab(address), await bare.tab(address)]
   for (const tab of rest)
     await vi.waitFor(async () => expect(await tab.status()).toContain('saved'), patience)
   const tabs = [first, ...rest]
@@ -153,12 +148,17 @@ test('the tab that holds the connection is frozen: another one holds it, and it 
     await vi.waitFor(async () => expect(await tab.status()).toContain('saved'), patience)
   expect((await readLog(service.url, 'frozen')).written).toBe(sorted('While it slept. Awake. '))
   await ben.close()
-  await profile.close()
+  await bare.close()
 })
 
-test('tabs too slow to answer each other take the connection from each other, and end up with one, all live', async () => {
+test('tabs too slow to answer each other take the connection from each other, and end up with one, all live', async ({
+  browser,
+  profile,
+  service,
+  site,
+}) => {
   const address = `${site.url}/slow`
-  const tabs = await openTabs(address, 5)
+  const tabs = await openTabs(profile, address, 5)
   const slowDown = async (rate: number) => {
     for (const tab of tabs) await (await tab.devtools()).send('Emulation.setCPUThrottlingRate', { rate })
   }
@@ -182,10 +182,15 @@ test('tabs too slow to answer each other take the connection from each other, an
   expect((await readLog(service.url, 'slow')).text).toBe(await ben.text())
   expect(errorsOf(everybody)).toEqual([])
   await ben.close()
-}, 120_000)
+}, 180_000)
 
-test('the tab that holds the connection crashes: another one holds it, and sends what the dead one could not', async () => {
-  const [first, ...rest] = await openTabs(`${site.url}/crash`, 3)
+test('the tab that holds the connection crashes: another one holds it, and sends what the dead one could not', async ({
+  browser,
+  profile,
+  service,
+  site,
+}) => {
+  const [first, ...rest] = await openTabs(profile, `${site.url}/crash`, 3)
   const ben = await Window.open(browser, `${site.url}/crash`, 'Ben')
   await service.kill()
   await first.type('Last words. ')
@@ -201,9 +206,13 @@ test('the tab that holds the connection crashes: another one holds it, and sends
   await ben.close()
 }, 90_000)
 
-test('the only tab crashes with the service away: the next visit sends what it could not', async () => {
+test('the only tab crashes with the service away: the next visit sends what it could not', async ({
+  profile,
+  service,
+  site,
+}) => {
   const address = `${site.url}/only`
-  const only = await Window.openIn(context, address, 'Ada')
+  const only = await Window.openIn(profile, address, 'Ada')
   await only.type('Safe. ')
   await only.says('all changes saved')
   await service.kill()
@@ -211,7 +220,7 @@ test('the only tab crashes with the service away: the next visit sends what it c
   await only.says('kept in this browser')
   await only.crash()
   await service.start()
-  const next = await Window.visit(context, address)
+  const next = await Window.visit(profile, address)
   await allRead([next], 'Safe. Unsent. ')
   await next.says('all changes saved')
   expect((await readLog(service.url, 'only')).written).toBe(sorted('Safe. Unsent. '))

@@ -1,19 +1,8 @@
-import type { Browser } from 'playwright-core'
-import { afterAll, beforeAll, expect, test, vi } from 'vitest'
-import { Service } from './service.ts'
-import { launch, Window } from './window.ts'
+import { expect, vi } from 'vitest'
+import { test } from './openings.ts'
+import { Window } from './window.ts'
 
-let browser: Browser
-let service: Service
-
-beforeAll(async () => {
-  service = await Service.open('--compact-bytes', '1024')
-  browser = await launch()
-})
-afterAll(async () => {
-  await browser.close()
-  await service.close()
-})
+test.override('args', () => ['--compact-bytes', '1024'])
 
 const same = async (...windows: readonly Window[]): Promise<string> => {
   await vi.waitFor(
@@ -26,7 +15,10 @@ const same = async (...windows: readonly Window[]): Promise<string> => {
   return windows[0]?.text() ?? ''
 }
 
-test('two windows type at once in one paragraph and converge, and each sees the other by caret and name', async () => {
+test('two windows type at once in one paragraph and converge, and each sees the other by caret and name', async ({
+  browser,
+  service,
+}) => {
   const address = `${service.url}/two-windows`
   const ada = await Window.open(browser, address, 'Ada')
   const ben = await Window.open(browser, address, 'Ben')
@@ -52,7 +44,10 @@ test('two windows type at once in one paragraph and converge, and each sees the 
   await ada.close()
 })
 
-test('a late third window opens a compacted document from its snapshot, not from the log', async () => {
+test('a late third window opens a compacted document from its snapshot, not from the log', async ({
+  browser,
+  service,
+}) => {
   const address = `${service.url}/late-joiner`
   const ada = await Window.open(browser, address, 'Ada')
   const ben = await Window.open(browser, address, 'Ben')
@@ -78,7 +73,10 @@ test('a late third window opens a compacted document from its snapshot, not from
   await Promise.all([ada, ben, late].map(window => window.close()))
 })
 
-test('a window goes offline by its button, edits, and comes back with everything', async () => {
+test('a window goes offline by its button, edits, and comes back with everything', async ({
+  browser,
+  service,
+}) => {
   const address = `${service.url}/offline`
   const ada = await Window.open(browser, address, 'Ada')
   const ben = await Window.open(browser, address, 'Ben')

@@ -1,8 +1,8 @@
 import { fileURLToPath } from 'node:url'
-import { build } from 'esbuild'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { type Server, startServer } from '../server/index.ts'
+import { answer, bundledPage } from './bundled-page.ts'
 import { launch } from './window.ts'
 
 const patience = { timeout: 20_000, interval: 50 }
@@ -14,23 +14,14 @@ let taken = 'first'
 let given401 = 0
 
 beforeAll(async () => {
-  const { outputFiles } = await build({
-    entryPoints: [fileURLToPath(new URL('token-page.ts', import.meta.url))],
-    bundle: true,
-    write: false,
-    format: 'esm',
-    outdir: '.',
-    splitting: false,
-  })
-  const script = (outputFiles[0]?.text ?? '').replaceAll('</script', '<\\/script')
-  const html = `<!doctype html><title>…</title><body><script type="module">${script}</script>`
+  const html = await bundledPage(fileURLToPath(new URL('token-page.ts', import.meta.url)))
   server = await startServer({
     port: 0,
     store: 'memory',
     site: ({ url }) =>
       new URL(url).pathname === '/token'
         ? new Response(given, { headers: { 'Cache-Control': 'no-store' } })
-        : new Response(html, { headers: { 'Content-Type': 'text/html; charset=utf-8' } }),
+        : answer(html),
     authorize: ({ request }) => {
       if (request.headers.get('Authorization') === taken) return 'allow'
       given401++

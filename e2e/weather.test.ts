@@ -1,27 +1,10 @@
-import type { Browser } from 'playwright-core'
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
-import { type Asked, type Fault, FaultyProxy, fairWeather, type Weather } from '../test/faulty-proxy.ts'
+import { expect, vi } from 'vitest'
+import { type Asked, type Fault, fairWeather, type Weather } from '../test/faulty-proxy.ts'
 import { readLog, sorted } from './log.ts'
-import { Service } from './service.ts'
-import { launch, Window } from './window.ts'
+import { test } from './openings.ts'
+import { Window } from './window.ts'
 
 const patience = { timeout: 30_000, interval: 50 }
-let browser: Browser
-let service: Service
-let proxy: FaultyProxy
-
-beforeAll(async () => {
-  service = await Service.open()
-  browser = await launch()
-})
-beforeEach(async () => {
-  proxy = await FaultyProxy.open(service.port)
-})
-afterEach(() => proxy.close())
-afterAll(async () => {
-  await browser.close()
-  await service.close()
-})
 
 /** The `nth` of each `every` requests under /v1, whoever sends them, meets a fault at a byte that moves on. */
 const each = (
@@ -48,11 +31,15 @@ const phases: readonly (readonly [string, () => Weather])[] = [
   ['everything stalls', () => ({ admit: () => 'stall', fault: each(1, 0, 'stall', 'up') })],
 ]
 
-test('through slow, cut, reset, stalled and refused connections two windows lose nothing and converge', async () => {
-  const [ada, ben] = await Promise.all(
-    ['Ada', 'Ben'].map(person => Window.open(browser, `${proxy.url}/weather`, person)),
-  )
-  if (!ada || !ben) throw new Error('no windows')
+test('through slow, cut, reset, stalled and refused connections two windows lose nothing and converge', async ({
+  browser,
+  service,
+  proxy,
+}) => {
+  const [ada, ben] = await Promise.all([
+    Window.open(browser, `${proxy.url}/weather`, 'Ada'),
+    Window.open(browser, `${proxy.url}/weather`, 'Ben'),
+  ])
   let typed = ''
   for (const [index, [, weather]] of phases.entries()) {
     proxy.weather = weather()
@@ -74,12 +61,15 @@ test('through slow, cut, reset, stalled and refused connections two windows lose
   await Promise.all([ada.close(), ben.close()])
 }, 120_000)
 
-test('a proxy that holds event streams back: letters arrive all the same, by long-poll', async () => {
+test('a proxy that holds event streams back: letters arrive all the same, by long-poll', async ({
+  browser,
+  proxy,
+}) => {
   proxy.weather = { holdEvents: Number.POSITIVE_INFINITY }
-  const [ada, ben] = await Promise.all(
-    ['Ada', 'Ben'].map(person => Window.open(browser, `${proxy.url}/buffered`, person)),
-  )
-  if (!ada || !ben) throw new Error('no windows')
+  const [ada, ben] = await Promise.all([
+    Window.open(browser, `${proxy.url}/buffered`, 'Ada'),
+    Window.open(browser, `${proxy.url}/buffered`, 'Ben'),
+  ])
   await ada.type('Through. ')
   await vi.waitFor(async () => expect(await ben.text()).toBe('Through. '), patience)
   await ben.type('And back.')

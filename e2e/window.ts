@@ -27,6 +27,10 @@ export const launch = async (): Promise<Browser> => {
   })
 }
 
+/** Tabs in it share storage and connections. */
+export const openProfile = (browser: Browser): Promise<BrowserContext> =>
+  browser.newContext({ viewport: { width: 1100, height: 760 } })
+
 /** One person's window on a document of the demo, with a storage of its own. */
 export class Window {
   readonly page: Page
@@ -46,11 +50,7 @@ export class Window {
   }
 
   static async open(browser: Browser, address: string, person: string): Promise<Window> {
-    return Window.openIn(
-      await browser.newContext({ viewport: { width: 1100, height: 760 } }),
-      address,
-      person,
-    )
+    return Window.openIn(await openProfile(browser), address, person)
   }
 
   /** Another tab of a profile, which shares storage and connections with the others. Its person keeps their name if none is given. */

@@ -22,6 +22,8 @@ export interface ReadResult {
   readonly closed: boolean
   readonly contentType: string
   readonly etag: string | undefined
+  /** Of the answer: for what a server says beyond the protocol. */
+  readonly headers: Headers
   /** Where the answer came from, after redirects. */
   readonly url: string
 }
@@ -37,14 +39,15 @@ export const read = (settings: Settings, options: ReadOptions): Promise<ReadResu
     })
     const { next, upToDate, closed } = markOf(response, url)
     const bytes = await readBody(attempt, response, settings.timeoutMs)
-    const contentType = response.headers.get('Content-Type') ?? ContentType.binary
+    const { headers } = response
     return {
       bytes,
       next,
       upToDate,
       closed,
-      contentType,
-      etag: response.headers.get('ETag') ?? undefined,
+      contentType: headers.get('Content-Type') ?? ContentType.binary,
+      etag: headers.get('ETag') ?? undefined,
+      headers,
       url,
     }
   })

@@ -5,6 +5,7 @@ export {
   decodeAwareness,
   encodeAwareness,
 } from './awareness.ts'
+export { formatAges, parseAges } from './awareness-ages.ts'
 export { decodeFrames, encodeFrames, FrameError } from './frames.ts'
 export { isJson, isTextual, mediaType } from './media.ts'
 export {
@@ -19,6 +20,7 @@ export {
   IndexSegment,
   LinkType,
   Live,
+  OwnHeader,
   Path,
   Present,
   Query,

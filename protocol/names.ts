@@ -24,6 +24,9 @@ export const Header = {
   webhookSignature: 'Webhook-Signature',
 } as const
 
+/** This server's own. Of a roster: how long ago each of its frames was heard, as `formatAges` says. */
+export const OwnHeader = { awarenessAges: 'Awareness-Ages' } as const
+
 /** PROTOCOL 5.6 to 5.8; `awareness` is YJS 5.5. */
 export const Query = {
   offset: 'offset',

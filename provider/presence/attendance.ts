@@ -34,11 +34,22 @@ export class Attendance {
     }
   }
 
-  hear(client: number, now: number): void {
+  hear(client: number, at: number): void {
     this.#suspects.delete(client)
     this.#left.delete(client)
-    this.#heard.set(client, now)
+    this.#heard.set(client, at)
     for (const news of this.#news) news.add(client)
+  }
+
+  /** How long ago each of those present was heard. */
+  ages(now: number): ReadonlyMap<number, number> {
+    return new Map([...this.#heard].map(([client, at]) => [client, now - at]))
+  }
+
+  /** What was heard of a client was said by then, however late it came. */
+  date(client: number, at: number): void {
+    const heard = this.#heard.get(client)
+    if (heard !== undefined && at < heard) this.#heard.set(client, at)
   }
 
   leave(client: number, now: number): void {

@@ -1,13 +1,13 @@
 import { type Awareness, applyAwarenessUpdate } from 'y-protocols/awareness'
 import { type AwarenessEntry, encodeAwareness } from '../../protocol/index.ts'
-import { isAbsent, lastWords, outdoes } from './incoming.ts'
+import { isAbsent, lastWords, outdoes, type Word } from './incoming.ts'
 import { limits } from './limits.ts'
 import { PresenceCode, type PresenceProblem } from './problem.ts'
 import type { Speaker } from './speaker.ts'
 import type { Watch } from './watch.ts'
 
 /** The last word of each client in what a server sent. */
-export type Words = ReadonlyMap<number, AwarenessEntry>
+export type Words = ReadonlyMap<number, Word>
 
 export interface EarParts {
   readonly awareness: Awareness
@@ -29,33 +29,38 @@ export class Ear {
     this.#parts = parts
   }
 
-  /** @returns also whether somebody came who was not here */
-  hear(bytes: Uint8Array): { readonly words: Words; readonly came: boolean } {
+  /**
+   * @param ages as in `lastWords`
+   * @returns also whether somebody came who was not here
+   */
+  hear(bytes: Uint8Array, ages?: string | null): { readonly words: Words; readonly came: boolean } {
     const { awareness, speaker } = this.#parts
-    const words = lastWords(bytes)
-    const news: AwarenessEntry[] = []
+    const words = lastWords(bytes, ages)
+    const news: Word[] = []
     let room = limits.clients - awareness.meta.size
     for (const word of words.values()) {
       if (this.#isBeyondDeath(word)) continue
       speaker.hear(word)
       if (word.client === awareness.clientID) this.#answer(word)
+      else if (isOutdated(word)) this.#date(word)
       else if (!awareness.meta.has(word.client) && room-- <= 0) this.#turnAway()
       else if (this.#isNews(word)) news.push(word)
+      else this.#date(word)
     }
     const came = news.some(word => !isAbsent(word) && !awareness.states.has(word.client))
     if (news.length > 0) this.#takeIn(news)
     return { words, came }
   }
 
-  #takeIn(news: readonly AwarenessEntry[]): void {
+  #takeIn(news: readonly Word[]): void {
     const { awareness, origin, watch, onThrown } = this.#parts
     try {
       applyAwarenessUpdate(awareness, encodeAwareness(news), origin)
     } catch (cause) {
       onThrown(cause)
     }
-    // Not by the events of the awareness: one that failed was told to nobody else.
-    watch.hear(news.filter(word => !isAbsent(word)).map(({ client }) => client))
+    // Not by the events of the awareness: one that failed was told to nobody else, and none knows of ages.
+    watch.hear(news.filter(word => !isAbsent(word)))
     watch.leave(news.filter(isAbsent).map(({ client }) => client))
   }
 
@@ -68,6 +73,13 @@ export class Ear {
     awareness.meta.set(word.client, { clock: word.clock, lastUpdated: Number.POSITIVE_INFINITY })
     watch.leave([word.client])
     return false
+  }
+
+  /** What is no news tells how old the news was: it may have been read late, or come through another tab. */
+  #date({ client, clock, ageMs }: Word): void {
+    const { awareness, watch } = this.#parts
+    const known = awareness.meta.get(client)
+    if (ageMs > 0 && known && known.clock <= clock) watch.date(client, ageMs)
   }
 
   /** What a nearby client said last, and its tab died before we could hear it from there: the goodbye outdoes that too. */
@@ -98,3 +110,6 @@ export class Ear {
     this.#parts.onProblem({ code: PresenceCode.crowded, message })
   }
 }
+
+/** Whoever saw that client come has given it up by now. */
+const isOutdated = (word: Word): boolean => !isAbsent(word) && word.ageMs >= limits.goneMs

@@ -5,8 +5,14 @@ import {
   decodeAwareness,
   decodeFrames,
   FrameError,
+  parseAges,
 } from '../../protocol/index.ts'
 import { limits } from './limits.ts'
+
+/** What a server says of a client, and how long ago it heard that. */
+export interface Word extends AwarenessEntry {
+  readonly ageMs: number
+}
 
 export const isAbsent = ({ state }: AwarenessEntry): boolean => state === absentState
 
@@ -15,16 +21,21 @@ export const outdoes = (entry: AwarenessEntry, clock: number, present: boolean):
   entry.clock > clock || (entry.clock === clock && present && isAbsent(entry))
 
 /**
- * The last word of each client in what a server sent. Presence passes servers unread, so anybody may have posted
+ * The last word of each client in what a server sent. `ages` is what goes with a roster: without, or when it makes no sense,
+ * all was heard just now. Presence passes servers unread, so anybody may have posted
  * anything: what cannot be read, and states beyond the limits, are left out, and the next renewal mends it.
  */
-export const lastWords = (bytes: Uint8Array): Map<number, AwarenessEntry> => {
-  const words = new Map<number, AwarenessEntry>()
-  for (const update of frames(bytes)) {
+export const lastWords = (bytes: Uint8Array, ages: string | null = null): Map<number, Word> => {
+  const words = new Map<number, Word>()
+  const updates = frames(bytes)
+  const seconds = parseAges(ages, updates.length)
+  for (const [at, update] of updates.entries()) {
+    const ageMs = (seconds?.[at] ?? 0) * 1_000
     for (const entry of entries(update)) {
       if (entry.state.length > limits.stateChars || isDeep(entry.state)) continue
       const before = words.get(entry.client)
-      if (!before || outdoes(entry, before.clock, !isAbsent(before))) words.set(entry.client, entry)
+      if (!before || outdoes(entry, before.clock, !isAbsent(before)))
+        words.set(entry.client, { ...entry, ageMs })
     }
   }
   return words

@@ -1,13 +1,14 @@
 import { type Awareness, removeAwarenessStates } from 'y-protocols/awareness'
 import type { Env } from '../../client/index.ts'
 import { Attendance } from './attendance.ts'
+import type { Word } from './incoming.ts'
 import { limits } from './limits.ts'
 import { SteadyClock } from './steady-clock.ts'
 
 export interface WatchParts {
   readonly awareness: Awareness
   readonly env: Env
-  /** Of the removal of those whom the server does not know any more. */
+  /** Of the removal of those whom the server hears no more: as if it had said so, so that other tabs are told as well. */
   readonly origin: unknown
   /** What the application's observers threw. */
   onThrown(cause: unknown): void
@@ -29,6 +30,8 @@ export class Watch {
   #spoke: { readonly wall: number; readonly steady: number; readonly patienceMs: number }
   /** When the sleep under way should be over, by the wall clock. */
   #alarm: number | undefined
+  /** Ends that sleep. */
+  #nap = new AbortController()
   /** Whether the last one was over too late: timers are held back. */
   #overslept = false
 
@@ -43,22 +46,35 @@ export class Watch {
     return this.#attendance.clients
   }
 
+  /** How many milliseconds ago each of the others was heard. */
+  get ages(): ReadonlyMap<number, number> {
+    return this.#attendance.ages(this.#clock.read())
+  }
+
   /** From now on. @returns the others that were not heard since, once */
   silentFromNow(): () => readonly number[] {
     return this.#attendance.silentFromNow()
   }
 
-  /** Others that were heard just now. */
-  hear(clients: Iterable<number>): void {
+  /** Others that were heard, so many milliseconds ago. */
+  hear(words: Iterable<Pick<Word, 'client' | 'ageMs'>>): void {
     const { meta } = this.#parts.awareness
     const now = this.#clock.read()
-    for (const client of clients) {
-      this.#attendance.hear(client, now)
+    let oldest = 0
+    for (const { client, ageMs } of words) {
+      oldest = Math.max(oldest, ageMs)
+      this.#attendance.hear(client, now - ageMs)
       const known = meta.get(client)
       // From now on it times out here: the awareness itself never finds it outdated.
       if (known) meta.set(client, { ...known, lastUpdated: Number.POSITIVE_INFINITY })
     }
-    this.#keep()
+    this.#keep(limits.goneMs - oldest)
+  }
+
+  /** What was last heard of another was said no later than so many milliseconds ago. */
+  date(client: number, ageMs: number): void {
+    this.#attendance.date(client, this.#clock.read() - ageMs)
+    this.#keep(limits.goneMs - ageMs)
   }
 
   leave(clients: Iterable<number>): void {
@@ -70,13 +86,13 @@ export class Watch {
   suspect(clients: Iterable<number>): void {
     const now = this.#clock.read()
     for (const client of clients) this.#attendance.suspect(client, now)
-    this.#keep()
+    this.#keep(limits.graceMs)
   }
 
   /** Removes others and their clocks: who did not change meanwhile comes back with the same one. */
   drop(clients: readonly number[]): void {
-    const { awareness, origin } = this.#parts
-    this.#remove(clients, origin)
+    const { awareness } = this.#parts
+    this.#remove(clients)
     for (const client of clients) {
       this.#attendance.forget(client)
       awareness.meta.delete(client)
@@ -103,21 +119,22 @@ export class Watch {
     }
   }
 
-  /** Something arrived: where timers are held back, the occasion to renew this client. */
+  /** Something arrived: where timers are held back, the occasion to look. */
   arrived(): void {
-    if (this.timersAreHeld) this.#renewAfter(this.#spoke.patienceMs)
+    if (this.timersAreHeld) this.#look()
   }
 
   /** Minds this client until `session` fires, and the others for as long as there are any. */
   during(session: AbortSignal): void {
     this.#session = session
-    this.#keep()
+    this.#keep(limits.napMs)
   }
 
   /** Leaves the others to the awareness. */
   destroy(): void {
     const { awareness, env } = this.#parts
     this.#end.abort()
+    this.#nap.abort()
     for (const client of this.others) {
       const known = awareness.meta.get(client)
       if (known) awareness.meta.set(client, { ...known, lastUpdated: env.now() })
@@ -132,8 +149,11 @@ export class Watch {
     return { wall: env.now(), steady: this.#clock.read(), patienceMs }
   }
 
-  #keep(): void {
-    if (this.#alarm === undefined && !this.#end.signal.aborted) void this.#sleepAndLook()
+  /** Something may be due in so many milliseconds. */
+  #keep(ms: number): void {
+    if (this.#end.signal.aborted) return
+    if (this.#alarm === undefined) void this.#sleepAndLook()
+    else if (this.#parts.env.now() + ms < this.#alarm) this.#nap.abort()
   }
 
   async #sleepAndLook(): Promise<void> {
@@ -144,9 +164,10 @@ export class Watch {
       if (next === undefined) break
       const napMs = Math.min(limits.napMs, Math.max(limits.dozeMs, next))
       this.#alarm = env.now() + napMs
-      await env.sleep(napMs, this.#end.signal)
+      this.#nap = new AbortController()
+      await env.sleep(napMs, this.#nap.signal)
       if (this.#end.signal.aborted) break
-      this.#overslept = this.#isLate()
+      if (!this.#nap.signal.aborted) this.#overslept = this.#isLate()
       this.#look()
     }
     this.#alarm = undefined
@@ -159,14 +180,14 @@ export class Watch {
     const { gone, missing, forgotten } = this.#attendance.due(now)
     if (missing.length > 0) this.drop(missing)
     if (gone.length > 0) {
-      this.#remove(gone, 'timeout') // as the awareness itself calls it
+      this.#remove(gone)
       this.leave(gone)
     }
     for (const client of forgotten) {
       this.#attendance.forget(client)
       if (!awareness.states.has(client)) awareness.meta.delete(client)
     }
-    this.#renewAfter(this.#overslept ? this.#spoke.patienceMs : limits.renewMs)
+    this.#renewAfter(this.timersAreHeld ? this.#spoke.patienceMs : limits.renewMs)
   }
 
   #isLate(): boolean {
@@ -182,8 +203,8 @@ export class Watch {
     if (awareness.getLocalState() !== null) this.renew()
   }
 
-  #remove(clients: readonly number[], origin: unknown): void {
-    const { awareness, onThrown } = this.#parts
+  #remove(clients: readonly number[]): void {
+    const { awareness, origin, onThrown } = this.#parts
     try {
       removeAwarenessStates(awareness, [...clients], origin)
     } catch (cause) {

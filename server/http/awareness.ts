@@ -2,8 +2,10 @@ import {
   ContentType,
   DefaultAwareness,
   ErrorCode,
+  formatAges,
   Header,
   Live,
+  OwnHeader,
   Present,
   Sentinel,
 } from '../../protocol/index.ts'
@@ -12,6 +14,7 @@ import type { DocumentName } from '../yjs/names.ts'
 import { presenceStream } from '../yjs/names.ts'
 import { answer, type Problem, refuse } from './answer.ts'
 import { parseAppend, respondAppended } from './append.ts'
+import { exposing } from './cors.ts'
 import { respondDescribed } from './describe.ts'
 import { documentName } from './document-target.ts'
 import { type Exchange, queryOf, rawTarget } from './exchange.ts'
@@ -59,7 +62,10 @@ export const appendAwareness =
     return respondAppended(c, command, outcome, missingAwareness)
   }
 
-/** YJS 5.5; `offset=snapshot` is this server's addition: everybody present, then where to follow from. */
+/**
+ * YJS 5.5; `offset=snapshot` is this server's addition: everybody present, then where to follow from. With it goes the age
+ * of each frame, so that whoever joins after a crash does not wait longer for the dead than those who saw it.
+ */
 export const readAwareness =
   (yjs: Yjs) =>
   async (c: Exchange, awareness: string): Promise<Response> => {
@@ -92,16 +98,21 @@ const respondRoster = async (
 ): Promise<Response> => {
   const roster = await documents.presence.roster(name, awareness)
   if (roster === 'full') return refuse(c, full(limits.awarenessPerDocument))
+  const { state, frames, ages } = roster
   return answer(
     c,
     200,
     {
       'Content-Type': ContentType.binary,
       'Cache-Control': 'no-store',
-      [Header.nextOffset]: offsetAt(roster.state, roster.state.tail),
+      [Header.nextOffset]: offsetAt(state, state.tail),
       [Header.upToDate]: Present,
+      ...(ages.length > 0 && {
+        [OwnHeader.awarenessAges]: formatAges(ages),
+        ...exposing(c, OwnHeader.awarenessAges),
+      }),
     },
-    roster.frames,
+    frames,
   )
 }
 

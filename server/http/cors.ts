@@ -1,8 +1,9 @@
 import type { MiddlewareHandler } from 'hono'
 import { Header } from '../../protocol/index.ts'
 import { answer, type Headers } from './answer.ts'
-import type { AppEnv } from './exchange.ts'
+import type { AppEnv, Exchange } from './exchange.ts'
 
+const exposeHeaders = 'Access-Control-Expose-Headers'
 const methods = 'GET, HEAD, PUT, POST, DELETE, OPTIONS'
 const requestHeaders = [
   'Authorization',
@@ -60,7 +61,13 @@ export const cors = (origins: readonly string[]): MiddlewareHandler<AppEnv> => {
         'Access-Control-Max-Age': '7200',
       })
     }
-    if (allowed) common['Access-Control-Expose-Headers'] = exposed
+    if (allowed) common[exposeHeaders] = exposed
     return next()
   }
+}
+
+/** For an answer with a header that few have: whoever may see the others may see this one, too. */
+export const exposing = (c: Exchange, name: string): Headers => {
+  const others = c.get('common')[exposeHeaders]
+  return others === undefined ? {} : { [exposeHeaders]: `${others}, ${name}` }
 }

@@ -5,8 +5,6 @@ import {
   ContentType,
   decodeAwareness,
   decodeFrames,
-  encodeAwareness,
-  encodeFrames,
   FrameError,
   type Place,
 } from '../../protocol/index.ts'
@@ -17,15 +15,11 @@ import type { StreamState } from '../rules/state.ts'
 import type { Streams } from '../streams/streams.ts'
 import type { World } from '../world.ts'
 import { type DocumentName, presencePrefix, presenceStream } from './names.ts'
+import { type AgedFrames, byAge, type Heard } from './roster.ts'
 
-interface Known extends AwarenessEntry {
-  readonly heardAt: number
-}
-
-/** What a joiner is told: everybody present, and where to go on from. */
-export interface Roster {
+/** What a joiner is told: everybody present, since when they are silent, and where to go on from. */
+export interface Roster extends AgedFrames {
   readonly state: StreamState
-  readonly frames: Uint8Array
 }
 
 /**
@@ -36,7 +30,7 @@ export class Presence {
   readonly streams: Streams
   readonly #limits: Limits
   readonly #world: World
-  readonly #known = new Map<string, Map<number, Known>>()
+  readonly #known = new Map<string, Map<number, Heard>>()
   readonly #marks = new Map<string, Place>()
 
   constructor(streams: Streams, limits: Limits, world: World) {
@@ -82,8 +76,8 @@ export class Presence {
   }
 
   /**
-   * Everybody present, as one awareness update in one frame; no frame when nobody is. Who left a moment ago is in it as
-   * absent: of requests that overtook each other, a word from before the leave may follow it and must be known for old.
+   * Everybody present, the latest heard first; no frame when nobody is. Who left a moment ago is in it as absent: of
+   * requests that overtook each other, a word from before the leave may follow it and must be known for old.
    */
   async roster(name: DocumentName, awareness: string): Promise<Roster | 'full'> {
     const stream = presenceStream(name, awareness)
@@ -91,11 +85,7 @@ export class Presence {
       const state = await this.streams.load(stream)
       if (state) {
         this.streams.touch(stream, state)
-        const entries = this.#heard(stream)
-        return {
-          state,
-          frames: entries.length > 0 ? encodeFrames([encodeAwareness(entries)]) : new Uint8Array(),
-        }
+        return { state, ...byAge(this.#heard(stream), this.#world.steady()) }
       }
       if ((await this.create(name, awareness)) === 'full') return 'full'
     }
@@ -141,9 +131,9 @@ export class Presence {
   #learn(stream: string, body: Uint8Array): void {
     const entries = readable(body)
     if (entries.length === 0) return
-    const known = this.#known.get(stream) ?? new Map<number, Known>()
+    const known = this.#known.get(stream) ?? new Map<number, Heard>()
     this.#known.set(stream, known)
-    const heardAt = this.#world.now()
+    const heardAt = this.#world.steady()
     for (const entry of entries) {
       const before = known.get(entry.client)
       // As y-protocols: a later clock wins, and of equal clocks the leave.
@@ -157,10 +147,10 @@ export class Presence {
   }
 
   /** The latest of every client heard of lately. */
-  #heard(stream: string): readonly AwarenessEntry[] {
+  #heard(stream: string): readonly Heard[] {
     const known = this.#known.get(stream)
     if (!known) return []
-    const since = this.#world.now() - this.#limits.awarenessOutdatedMs
+    const since = this.#world.steady() - this.#limits.awarenessOutdatedMs
     for (const [client, { heardAt }] of known) if (heardAt < since) known.delete(client)
     return [...known.values()]
   }

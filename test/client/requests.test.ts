@@ -367,8 +367,8 @@ describe('what is answered', () => {
     const found = ok(200, { ETag: '"e"', 'Content-Type': 'a/b', [Header.closed]: 'true' }, 'abc')()
     Object.defineProperty(found, 'url', { value: 'http://server/moved?offset=9' })
     const world = new World(script(() => found))
-    const { bytes, ...rest } = await streamOf(world).read()
-    expect(textOf(bytes)).toBe('abc')
+    const { bytes, headers, ...rest } = await streamOf(world).read()
+    expect([textOf(bytes), headers.get('ETag')]).toEqual(['abc', '"e"'])
     const url = 'http://server/moved?offset=9'
     expect(rest).toEqual({ next, upToDate: true, closed: true, contentType: 'a/b', etag: '"e"', url })
   })

@@ -9,6 +9,7 @@ import {
   ErrorCode,
   Header,
   Live,
+  OwnHeader,
   Path,
   Query,
   Sentinel,
@@ -27,6 +28,7 @@ const codes = new Set<string>(Object.values(ErrorCode))
 const unmistakable = new Set(
   [
     ...Object.values(Header),
+    ...Object.values(OwnHeader),
     Control.nextOffset,
     Control.cursor,
     Control.closed,

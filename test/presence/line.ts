@@ -27,6 +27,8 @@ export class Line {
   isDown = false
   /** How long a request takes to the server, and how long its answer takes back. */
   latencyMs = 0
+  /** Makes something else of the headers of an answer. */
+  tamper: ((request: Request, headers: Headers) => void) | undefined
   /** Answers in place of the server, if it does. */
   answers: ((request: Request) => Response | undefined) | undefined
   readonly #parts: LineParts
@@ -69,7 +71,9 @@ export class Line {
     const response = this.answers?.(request) ?? (await server(request))
     await this.#way(signal)
     if (this.isDown) throw new TypeError('connection reset')
-    const { status, headers, body } = response
+    const { status, body } = response
+    const headers = new Headers(response.headers)
+    this.tamper?.(request, headers)
     const answer = new Response(body && this.#breakable(body, signal), { status, headers })
     return Object.defineProperty(answer, 'url', { value: request.url })
   }

@@ -52,6 +52,16 @@ describe('The attendance', () => {
     expect(attendance.due(12_000 + limits.graceMs)).toEqual({ ...nobody, missing: [2] })
   })
 
+  test('[PR20] counts from when the last word was said, if that is told: never later than it came', () => {
+    const attendance = here()
+    attendance.date(2, 7_000)
+    attendance.date(1, 3_000)
+    attendance.date(3, 0)
+    expect(attendance.clients).toEqual([1, 2])
+    expect(attendance.due(limits.goneMs + 6_999).gone).toEqual([1])
+    expect(attendance.due(limits.goneMs + 7_000).gone).toEqual([1, 2])
+  })
+
   test('remembers who left for a minute, unless they come back', () => {
     const attendance = here()
     attendance.leave(1, 20_000)
@@ -74,10 +84,27 @@ describe('The last words', () => {
       ...presenceOf(entry(1, 1, 'early'), entry(2, 1, 'here'), entry(3, 0, 'new')),
     ])
     expect([...lastWords(bytes).values()]).toEqual([
-      entry(1, 2, 'late'),
-      entry(2, 1, null),
-      entry(3, 0, 'new'),
+      { ...entry(1, 2, 'late'), ageMs: 0 },
+      { ...entry(2, 1, null), ageMs: 0 },
+      { ...entry(3, 0, 'new'), ageMs: 0 },
     ])
+  })
+
+  test('[PR20] are as old as the frame they are in, readable or not, if there is an age for each', () => {
+    const bytes = encodeFrames([
+      encodeAwareness([entry(1, 1), entry(2, 1)]),
+      new Uint8Array([9, 9]),
+      encodeAwareness([entry(3, 1), entry(1, 2)]),
+    ])
+    const agesIn = (ages?: string | null) =>
+      [...lastWords(bytes, ages).values()].map(({ client, ageMs }) => [client, ageMs])
+    expect(agesIn('1, 20, 7')).toEqual([
+      [1, 7_000],
+      [2, 1_000],
+      [3, 7_000],
+    ])
+    for (const ages of [undefined, null, '', '1, 7', '1, 20, 7, 7', '1, x, 7'])
+      expect(agesIn(ages).map(([, ageMs]) => ageMs)).toEqual([0, 0, 0])
   })
 
   test('are those of the frames that can be read; of bytes that are no frames there are none', () => {

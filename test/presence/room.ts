@@ -3,8 +3,8 @@ import { Awareness, applyAwarenessUpdate, encodeAwarenessUpdate } from 'y-protoc
 import * as Y from 'yjs'
 import { DurableStream, settleEnv } from '../../client/index.ts'
 import { absentState, Live } from '../../protocol/index.ts'
+import { Presence } from '../../provider/presence/presence.ts'
 import type { PresenceProblem } from '../../provider/presence/problem.ts'
-import { Presence } from '../../provider/presence.ts'
 import { defaultLimits, type Limits } from '../../server/limits.ts'
 import { openMemoryStore } from '../../server/store/memory.ts'
 import { openApp } from '../http/fixture.ts'
@@ -59,11 +59,10 @@ export class Room {
     this.#app = undefined
   }
 
-  /** @param skewMs how far its wall clock is off; it may be set later */
   tab(name: string, { clientID = ++this.#clients } = {}): Tab {
     const { world } = this
     const line = new Line({
-      now: () => world.now(),
+      now: () => world.time,
       delay: ms => new Promise(resolve => world.after(ms, resolve)),
       server: () => this.#app && (async request => this.app.app.fetch(request)),
     })
@@ -92,6 +91,7 @@ export class Tab {
   changes = 0
   /** Everybody who was ever removed, as the application saw it. */
   readonly removed: number[] = []
+  /** How far its wall clock is off. */
   skewMs = 0
   chance = 0.5
   /** Timers of a hidden page end when a multiple of this is over. */
@@ -109,7 +109,7 @@ export class Tab {
     this.awareness.setLocalState({ name })
     const env = settleEnv({
       fetch: line.fetch,
-      now: () => world.now() + this.skewMs,
+      now: () => world.time + this.skewMs,
       random: () => this.chance,
       sleep: (ms: number, signal: AbortSignal) => this.#sleep(ms, signal),
     })
@@ -187,7 +187,7 @@ export class Tab {
   }
 
   #sleep(ms: number, signal: AbortSignal): Promise<void> {
-    const at = this.#world.now() + ms
+    const at = this.#world.time + ms
     const due = Math.ceil(at / this.timersMs) * this.timersMs
     return new Promise(resolve => {
       if (signal.aborted) return resolve()
@@ -196,7 +196,7 @@ export class Tab {
         signal.removeEventListener('abort', done)
         resolve()
       }
-      const cancel = this.#world.after(due - this.#world.now(), done)
+      const cancel = this.#world.after(due - this.#world.time, done)
       signal.addEventListener('abort', done)
     })
   }

@@ -160,7 +160,12 @@ export class SimulatedServer {
     const chance = this.#chance.fork()
     // A server's clock may be set back while it is down.
     const skewMs = chance.oneOf([0, 0, 0, -60_000])
-    const world: World = { now: () => life.now() + skewMs, random: chance.real, after: life.after }
+    const world: World = {
+      now: () => life.now() + skewMs,
+      steady: () => life.now(),
+      random: chance.real,
+      after: life.after,
+    }
     // Room for every caller there is; the default's costs time at every start.
     const limits = { ...defaultLimits, callersTracked: 100, ...this.#plan.limits }
     const logger = pino(

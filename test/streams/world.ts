@@ -14,6 +14,8 @@ interface Timer {
 export class FakeWorld implements World {
   time: number
   chance: number
+  /** By how much its clock was set, ahead or back. */
+  skewMs = 0
   readonly #timers = new Set<Timer>()
 
   constructor({ time = Date.UTC(2025, 0, 1), chance = 0.5 } = {}) {
@@ -26,7 +28,8 @@ export class FakeWorld implements World {
     return this.#timers.size
   }
 
-  readonly now = (): number => this.time
+  readonly now = (): number => this.time + this.skewMs
+  readonly steady = (): number => this.time
   readonly random = (): number => this.chance
   readonly after = (ms: number, task: () => void): (() => void) => {
     const timer = { at: this.time + ms, task }

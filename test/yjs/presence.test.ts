@@ -21,7 +21,7 @@ import {
 const presence = 'presence/svc/d@default'
 
 describe('A joiner', () => {
-  test('is told everybody in one update, and where to follow from', async () => {
+  test('is told everybody in one answer, and where to follow from', async () => {
     const { app, say, send } = await withDocument()
     await say(entry(1, 1), entry(2, 5))
     const last = await say(entry(3, 1))

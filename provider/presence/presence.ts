@@ -7,7 +7,7 @@ import {
   type LiveMode,
   owed,
   StreamError,
-} from '../client/index.ts'
+} from '../../client/index.ts'
 import {
   absentState,
   DefaultAwareness,
@@ -15,16 +15,17 @@ import {
   encodeAwareness,
   encodeFrames,
   type Offset,
+  OwnHeader,
   Query,
   Sentinel,
-} from '../protocol/index.ts'
-import { Ear, type Words } from './presence/ear.ts'
-import { isAbsent } from './presence/incoming.ts'
-import { limits } from './presence/limits.ts'
-import { PresenceCode, type PresenceProblem } from './presence/problem.ts'
-import { Speaker } from './presence/speaker.ts'
-import { Watch } from './presence/watch.ts'
-import { welcome } from './welcome.ts'
+} from '../../protocol/index.ts'
+import { welcome } from '../welcome.ts'
+import { Ear, type Words } from './ear.ts'
+import { isAbsent } from './incoming.ts'
+import { limits } from './limits.ts'
+import { PresenceCode, type PresenceProblem } from './problem.ts'
+import { Speaker } from './speaker.ts'
+import { Watch } from './watch.ts'
 
 export interface PresenceParts {
   readonly awareness: Awareness
@@ -132,6 +133,16 @@ export class Presence {
     stream.append(body, { query, keepalive: true, retry: false }).catch(() => undefined)
   }
 
+  /** How many milliseconds ago each of the others was heard. */
+  get ages(): ReadonlyMap<number, number> {
+    return this.#watch.ages
+  }
+
+  /** Others came through another tab, which heard them that long ago: who is silent for too long is so for every tab. */
+  date(ages: ReadonlyMap<number, number>): void {
+    for (const [client, ageMs] of ages) this.#watch.date(client, ageMs)
+  }
+
   /** Forgets all others, whom we shall not hear any more: who did not change meanwhile comes back with the same clock. */
   forget(): void {
     const { awareness } = this.#parts
@@ -166,14 +177,14 @@ export class Presence {
     const silent = this.#watch.silentFromNow()
     const retry = { attempts: Number.POSITIVE_INFINITY }
     try {
-      const { bytes, next } = await this.#parts.stream.read({
+      const { bytes, next, headers } = await this.#parts.stream.read({
         query,
         signal,
         retry,
         offset: Sentinel.snapshot,
       })
       if (signal.aborted) return { offset: next, roster: new Map() }
-      const roster = this.#hear(bytes)
+      const roster = this.#hear(bytes, headers.get(OwnHeader.awarenessAges))
       this.#compare(roster, silent())
       return { offset: next, roster }
     } finally {
@@ -212,8 +223,8 @@ export class Presence {
     )
   }
 
-  #hear(bytes: Uint8Array): Words {
-    const { words, came } = this.#ear.hear(bytes)
+  #hear(bytes: Uint8Array, ages?: string | null): Words {
+    const { words, came } = this.#ear.hear(bytes, ages)
     if (came) this.#welcome?.()
     this.#watch.arrived()
     return words
@@ -250,7 +261,7 @@ export class Presence {
     const left = removed.filter(client => client !== own)
     const isNearby = nearby !== undefined && origin === nearby
     if (isNearby || origin === remote) {
-      this.#watch.hear(present)
+      this.#watch.hear(present.map(client => ({ client, ageMs: 0 })))
       this.#watch.leave(left)
     }
     if (isNearby) {

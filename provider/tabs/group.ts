@@ -13,6 +13,9 @@ export interface GroupParts extends Omit<SeatParts, 'channel' | 'nearby'> {
   /** The origins of changes of the awareness that came from the server, and from other tabs. */
   readonly origin: unknown
   readonly nearby: unknown
+  /** How many milliseconds ago others were heard: by this tab, and by its leader. */
+  ages(): ReadonlyMap<number, number>
+  onAges(ages: ReadonlyMap<number, number>): void
 }
 
 /**
@@ -26,10 +29,10 @@ export class Group {
   #seat: Seat | undefined
 
   constructor(parts: GroupParts) {
-    const { awareness, origin, nearby } = parts
+    const { awareness, origin, nearby, ages, onAges } = parts
     this.#parts = parts
     const say = (update: Uint8Array, isNearby: boolean) => this.#seat?.presence(update, isNearby)
-    this.#nearby = awareness && new Nearby({ awareness, origin, nearby, say })
+    this.#nearby = awareness && new Nearby({ awareness, origin, nearby, ages, onAges, say })
   }
 
   /**

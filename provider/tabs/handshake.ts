@@ -38,6 +38,7 @@ export const welcomeOf = (
     place: replica.place,
     nearby: nearby?.encode(clients),
     others: nearby?.encodeOthers(clients),
+    ages: nearby?.ages ?? new Map(),
   }
 }
 
@@ -57,7 +58,7 @@ export const enter = (
   replica.hear(update)
   replica.reconsider(place?.unsavedSince ?? env.now())
   nearby?.hear(welcome.nearby, true)
-  nearby?.hear(welcome.others, false)
+  nearby?.meet(welcome.others, welcome.ages)
   if (own && !place) {
     return {
       kind: 'teach',

@@ -51,6 +51,8 @@ export type Said =
       /** Of this browser, and of the rest of the world. */
       readonly nearby: Uint8Array | undefined
       readonly others: Uint8Array | undefined
+      /** How many milliseconds ago clients were heard. */
+      readonly ages: ReadonlyMap<number, number>
     }
   /** To a leader that has not read the document, from one that did. */
   | { readonly kind: 'teach'; readonly to: string; readonly update: Uint8Array; readonly place: Place }

@@ -11,6 +11,9 @@ export interface NearbyParts {
   readonly origin: unknown
   /** The origin of changes that came from other tabs. */
   readonly nearby: unknown
+  /** How many milliseconds ago this tab heard of others, and another tab did. */
+  ages(): ReadonlyMap<number, number>
+  onAges(ages: ReadonlyMap<number, number>): void
   /** `nearby`: it is about this tab, and not what the server said. */
   say(update: Uint8Array, nearby: boolean): void
 }
@@ -51,6 +54,16 @@ export class Nearby {
   /** Everybody known but these. */
   encodeOthers(clients: ReadonlySet<number>): Uint8Array | undefined {
     return this.encode([...this.#parts.awareness.getStates().keys()].filter(client => !clients.has(client)))
+  }
+
+  get ages(): ReadonlyMap<number, number> {
+    return this.#parts.ages()
+  }
+
+  /** What the leader knows of the rest of the world. */
+  meet(others: Uint8Array | undefined, ages: ReadonlyMap<number, number>): void {
+    this.hear(others, false)
+    this.#parts.onAges(ages)
   }
 
   hear(update: Uint8Array | undefined, isNearby: boolean): void {

@@ -2,8 +2,10 @@ import type { Env } from '../../client/index.ts'
 import type { Cue } from '../phase.ts'
 import type { Standing } from '../unsaved.ts'
 import type { HandshakeParts } from './handshake.ts'
-import type { Problem } from './message.ts'
+import type { Lineage } from './lineage.ts'
+import type { Problem, Said } from './message.ts'
 import type { Channel, Locks } from './origin.ts'
+import type { Roster } from './roster.ts'
 
 /** What a tab needs to take part in a group, and whom it tells of what it hears there. */
 export interface SeatParts extends HandshakeParts {
@@ -25,4 +27,14 @@ export interface SeatParts extends HandshakeParts {
   onTabs(): void
   /** What must not happen. */
   onDefect(cause: unknown): void
+}
+
+/** One stay of a tab in a group: what following and leading have in common. */
+export interface Stay extends SeatParts {
+  readonly id: string
+  /** Fires when it ends. */
+  readonly signal: AbortSignal
+  readonly roster: Roster
+  readonly lineage: Lineage
+  say(said: Said): void
 }

@@ -131,6 +131,17 @@ test('[T27] nobody is missed in minutes in which nothing happens', async () => {
   expect(missed.flat()).toEqual([])
 })
 
+test('[T73] who crashed is gone within 30 s, also for a tab that came later and has nobody to ask', async () => {
+  const { scene, browser, remote, tabs } = await gathered(1)
+  remote.crash()
+  await scene.pass(20_000)
+  const late = browser.open()
+  await scene.until('it is told of everybody', () => late.sees.length === 3, 1_000)
+  scene.server.crash()
+  for (const tab of tabs) tab.close()
+  await scene.until('only itself is left', () => late.sees.join() === late.name, 9_000)
+})
+
 test('[T28] a tab that disconnects and connects again in one go is there for everybody, and stays', async () => {
   for (const at of [0, 1, 2]) {
     for (const seed of [1, 2, 3]) {

@@ -12,8 +12,9 @@ const rosterWith = () => {
   const other = new Awareness(doc)
   other.setLocalState({ name: 'seven' })
   const origin = {}
-  const nearby = new Nearby({ awareness, origin, nearby: {}, say: () => undefined })
-  const theirs = new Nearby({ awareness: other, origin, nearby: {}, say: () => undefined })
+  const unaware = { ages: () => new Map(), onAges: () => undefined }
+  const nearby = new Nearby({ awareness, origin, nearby: {}, ...unaware, say: () => undefined })
+  const theirs = new Nearby({ awareness: other, origin, nearby: {}, ...unaware, say: () => undefined })
   nearby.hear(theirs.encode([7]), true)
   onTestFinished(() => {
     awareness.destroy()

@@ -27,12 +27,16 @@ export const Header = {
 /** This server's own. Of a roster: how long ago each of its frames was heard, as `formatAges` says. */
 export const OwnHeader = { awarenessAges: 'Awareness-Ages' } as const
 
-/** PROTOCOL 5.6 to 5.8; `awareness` is YJS 5.5. */
+/**
+ * PROTOCOL 5.6 to 5.8; `awareness` is YJS 5.5. `basis` is this server's: of updates that are posted to a document, the offset up to
+ * which their sender had read it.
+ */
 export const Query = {
   offset: 'offset',
   live: 'live',
   cursor: 'cursor',
   awareness: 'awareness',
+  basis: 'basis',
 } as const
 
 /** PROTOCOL 5.7, 5.8. `true` is the older spelling of "the server picks", still sent by some clients. */

@@ -104,6 +104,15 @@ export const verdictOn = (error: StreamError, verb: Verb): Verdict => {
 export const isReset = ({ code, details }: StreamError): boolean =>
   code === ErrorCode.offsetExpired && details.error?.['reason'] === 'recreated'
 
+/**
+ * The server lost its memory of a producer: a restart without a disk, years of absence, or another document of the same name by
+ * now. Which of them, only reading on can tell.
+ */
+export const forgotten: ReadonlySet<string> = new Set<string>([
+  ErrorCode.producerGap,
+  ErrorCode.producerFenced,
+])
+
 /** What an app can do, for people. */
 export const advice: Readonly<Record<Condition, string>> = {
   unauthorized:

@@ -1,11 +1,11 @@
 import { type DurableStream, type Env, type LinkState, type LiveMode, StreamError } from '../client/index.ts'
 import type { Offset } from '../protocol/index.ts'
 import { type ProviderError, unexpected } from './error.ts'
-import type { StoredFlight } from './local/local-store.ts'
+import type { FlightLog, StoredFlight } from './local/local-store.ts'
 import type { Cue } from './phase.ts'
 import type { Presence } from './presence/presence.ts'
 import { doubtful, Pull } from './pull.ts'
-import { type FlightLog, Push } from './push.ts'
+import { Push } from './push.ts'
 import type { Replica } from './replica.ts'
 import type { Standing } from './unsaved.ts'
 

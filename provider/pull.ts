@@ -6,9 +6,9 @@ import {
   StreamError,
 } from '../client/index.ts'
 import { ErrorCode, namesSnapshot, type Offset, Query, Sentinel } from '../protocol/index.ts'
+import { forgotten } from './condition.ts'
 import { documentReset, endOfDocument } from './error.ts'
 import { type Entries, entriesOfLog, entriesOfSnapshot } from './log.ts'
-import { forgotten } from './push.ts'
 import type { Replica } from './replica.ts'
 
 export interface PullParts {

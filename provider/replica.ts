@@ -25,6 +25,7 @@ export class Replica {
   readonly outbox = new Outbox()
   readonly #parts: ReplicaParts
   #offset: Offset | undefined
+  #basis: Offset | undefined
   #known = false
   /** Whether what was stored in the browser is still on its way into the document. */
   #loading = false
@@ -42,6 +43,14 @@ export class Replica {
   /** How far the log was read; undefined when all of it must be. */
   get offset(): Offset | undefined {
     return this.#offset
+  }
+
+  /**
+   * The last offset that was read, also when all of the log must be read again: what is edited here is meant for the life of the
+   * document that it is of. Undefined before anything was read.
+   */
+  get basis(): Offset | undefined {
+    return this.#basis
   }
 
   /** Whether the document was ever read: it is not created again then. */
@@ -100,8 +109,7 @@ export class Replica {
     for (const { summary } of entries) this.ledger.add(summary)
     const updates = entries.map(({ update }) => update)
     this.#tell([...problems, ...apply(this.doc, this.#parts.origin, updates)])
-    this.#offset = next
-    this.#known = true
+    this.#reach(next)
   }
 
   /** The log must be read from its start: whether it is still the one that was read, its content tells. */
@@ -148,7 +156,12 @@ export class Replica {
 
   #takePlace({ offset, ledger }: Place): void {
     this.ledger.merge(ledger)
+    this.#reach(offset)
+  }
+
+  #reach(offset: Offset): void {
     this.#offset = offset
+    this.#basis = offset
     this.#known = true
   }
 

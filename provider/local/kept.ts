@@ -1,10 +1,8 @@
 import type { Env } from '../../client/index.ts'
 import type { Replica } from '../replica.ts'
 import { Keeper } from './keeper.ts'
-import type { Loaded, LocalStore, OpenLocalStore } from './local-store.ts'
+import type { FlightLog, Loaded, LocalStore, OpenLocalStore } from './local-store.ts'
 import { patient } from './patient.ts'
-
-type FlightLog = Pick<LocalStore, 'keepFlight' | 'dropFlight'>
 
 export interface KeptParts {
   readonly name: string

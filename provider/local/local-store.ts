@@ -15,6 +15,8 @@ export interface StoredFlight {
   readonly producerId: string
   readonly seq: number
   readonly body: Uint8Array
+  /** The offset up to which the document was read when it was sent; undefined before anything was. */
+  readonly basis?: Offset | undefined
 }
 
 /** What a store held when it was opened. What could not be read of it is left out. */
@@ -54,6 +56,9 @@ export interface LocalStore {
   clear(): Promise<void>
   close(): Promise<void>
 }
+
+/** Where a flight is kept until its outcome is known, so that the next visit can ask for it. */
+export type FlightLog = Pick<LocalStore, 'keepFlight' | 'dropFlight'>
 
 export interface LocalStoreParts {
   readonly name: string

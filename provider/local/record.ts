@@ -47,7 +47,11 @@ export const placeRecord = ({ offset, ledger, unsavedSince }: Place): unknown =>
   ledger: owned(ledger),
   unsavedSince,
 })
-export const flightRecord = ({ body }: StoredFlight): unknown => ({ version, body: owned(body) })
+export const flightRecord = ({ body, basis }: StoredFlight): unknown => ({
+  version,
+  body: owned(body),
+  basis,
+})
 
 /** Bytes in a buffer of their own: of a view, browsers store all of the buffer behind it. */
 export const owned = (bytes: Uint8Array): Uint8Array =>
@@ -78,7 +82,7 @@ export type OwnRecord =
 /** A record of ours by its key; undefined when it cannot be read. */
 export const readOwn = (key: IDBValidKey, record: unknown): OwnRecord | undefined => {
   const [, kind, name, seq] = Array.isArray(key) ? key : []
-  const { offset, ledger, unsavedSince, body } = fields(record) ?? {}
+  const { offset, ledger, unsavedSince, body, basis } = fields(record) ?? {}
   if (kind === 'life') return readLife(record) && { kind }
   if (kind === 'base') return readBase(record) && { kind }
   if (kind === 'place' && typeof name === 'number') {
@@ -90,7 +94,8 @@ export const readOwn = (key: IDBValidKey, record: unknown): OwnRecord | undefine
   return kind === 'flight' &&
     typeof name === 'string' &&
     typeof seq === 'number' &&
-    body instanceof Uint8Array
-    ? { kind, flight: { producerId: name, seq, body } }
+    body instanceof Uint8Array &&
+    (basis === undefined || typeof basis === 'string')
+    ? { kind, flight: { producerId: name, seq, body, basis: basis as Offset | undefined } }
     : undefined
 }

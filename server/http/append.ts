@@ -1,4 +1,4 @@
-import { ErrorCode, Header, Present } from '../../protocol/index.ts'
+import { ErrorCode, Header, Present, Query } from '../../protocol/index.ts'
 import type { Limits } from '../limits.ts'
 import type { AppendCommand } from '../rules/append.ts'
 import type { AppendOutcome } from '../rules/outcome.ts'
@@ -10,6 +10,7 @@ import { readBody } from './body.ts'
 import { type Exchange, rawTarget, type Verb } from './exchange.ts'
 import { parseProducer, wantsClosed } from './fields.ts'
 import { deletedStream, missingStream } from './missing.ts'
+import { unreadable } from './read.ts'
 import { streamName } from './target.ts'
 
 /** PROTOCOL 5.2 and 5.3. */
@@ -136,5 +137,17 @@ const problem = (outcome: Refused): Problem => {
           [Header.producerReceivedSeq]: outcome.received.toString(),
         },
       }
+    case 'strayed':
+      return strayed(outcome.why)
+  }
+}
+
+/** As a read from there is refused; what is no offset here is told apart from what is wrong with the body. */
+const strayed = (why: Extract<Refused, { kind: 'strayed' }>['why']): Problem => {
+  const read = unreadable(why)
+  return {
+    ...read,
+    code: why.kind === 'gone' ? read.code : ErrorCode.invalidOffset,
+    message: `What was appended builds on ${Query.basis}. ${read.message} Nothing was stored.`,
   }
 }

@@ -1,4 +1,4 @@
-import { ContentType, ErrorCode, Header, mediaType, type Ranges } from '../../protocol/index.ts'
+import { ContentType, ErrorCode, Header, mediaType, Query, type Ranges } from '../../protocol/index.ts'
 import type { Limits } from '../limits.ts'
 import type { CausalGap } from '../yjs/causality.ts'
 import type { FramesProblem } from '../yjs/frames.ts'
@@ -6,7 +6,7 @@ import { type Problem, Refusal, refuse } from './answer.ts'
 import { parseAppend, respondAppended } from './append.ts'
 import { parseCreate, respondCreated } from './create.ts'
 import { documentName } from './document-target.ts'
-import { type Exchange, rawTarget } from './exchange.ts'
+import { type Exchange, queryOf, rawTarget } from './exchange.ts'
 import { missingDocument } from './missing.ts'
 import type { Yjs } from './yjs.ts'
 
@@ -21,21 +21,33 @@ export const createDocument =
     return isUnfit(outcome) ? refuse(c, problem(outcome, limits)) : respondCreated(c, outcome)
   }
 
-/** YJS 5.4: appends updates, each in a frame. */
+/**
+ * YJS 5.4: appends updates, each in a frame. With `basis`, the offset up to which their sender had read, only to the life of the
+ * document that has that offset: an edit that builds on nothing would otherwise be taken by a later one.
+ */
 export const appendDocument =
   ({ documents, limits }: Yjs) =>
   async (c: Exchange): Promise<Response> => {
     const name = documentName(rawTarget(c), limits)
+    const basis = parseBasis(queryOf(c))
     const asked = await parseAppend(c, limits)
     // The published provider closes its producer, and with it what it writes to, whenever it disconnects.
     const byWriter = asked.close && asked.producer !== undefined
     if (byWriter && asked.body.length === 0) throw new Refusal(notForWriters)
-    const command = { ...asked, close: asked.close && !byWriter }
+    const command = { ...asked, basis, close: asked.close && !byWriter }
     const outcome = await documents.append(name, command)
     return isUnfit(outcome)
       ? refuse(c, problem(outcome, limits))
       : respondAppended(c, command, outcome, missingDocument)
   }
+
+/** @throws Refusal for one that is empty or given twice */
+const parseBasis = (query: URLSearchParams): string | undefined => {
+  const given = query.getAll(Query.basis)
+  const [basis] = given
+  if (given.length > 1 || basis === '') throw new Refusal(notOneBasis)
+  return basis
+}
 
 type Unfit = FramesProblem | CausalGap
 
@@ -46,6 +58,12 @@ const notBinary: Problem = {
   status: 400,
   code: ErrorCode.invalidRequest,
   message: `A document is ${ContentType.binary}. Create it with that Content-Type or none.`,
+}
+
+const notOneBasis: Problem = {
+  status: 400,
+  code: ErrorCode.invalidRequest,
+  message: `${Query.basis} is one offset that the server answered in ${Header.nextOffset}. Leave it out when nothing was read.`,
 }
 
 const notForWriters: Problem = {

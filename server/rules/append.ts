@@ -1,5 +1,6 @@
 import { mediaType } from '../../protocol/index.ts'
 import { touchedDeadline } from './expiry.ts'
+import { locate } from './locate.ts'
 import { toMessages } from './messages.ts'
 import type { AppendOutcome } from './outcome.ts'
 import { admit, type Seen } from './producer.ts'
@@ -11,6 +12,8 @@ export interface AppendCommand {
   /** PROTOCOL 5.2: Stream-Seq, compared byte by byte. */
   readonly seq?: string | undefined
   readonly producer?: ProducerBatch | undefined
+  /** The offset up to which the sender had read the stream, as it was given. */
+  readonly basis?: string | undefined
   /** PROTOCOL 5.3: close after this append, or with an empty body close alone. */
   readonly close: boolean
 }
@@ -24,6 +27,12 @@ export interface AppendDecision {
 }
 
 const refuse = (outcome: AppendOutcome): AppendDecision => ({ outcome })
+
+const strayed = (state: StreamState, basis: string | undefined): AppendOutcome | undefined => {
+  const place = basis === undefined ? undefined : locate(state, basis)
+  if (!place || place.kind === 'at') return undefined
+  return place.kind === 'gone' && place.reason === 'trimmed' ? undefined : { kind: 'strayed', why: place }
+}
 
 const isSameBatch = (a: ProducerBatch | undefined, b: ProducerBatch): boolean =>
   a !== undefined && a.id === b.id && a.epoch === b.epoch && a.seq === b.seq
@@ -46,7 +55,7 @@ const isBehind = (seq: string, last: string | undefined): boolean => last !== un
 
 /**
  * PROTOCOL 5.2: one append against the stream it meets. The order of the questions is the precedence of 5.2.
- * - A1 A closed stream says so before anything else.
+ * - A1 A closed stream says so before anything else is asked, but for A13.
  * - A2 Closing it again without a body is done already.
  * - A3 So is the batch that closed it.
  * - A4 An older epoch is fenced there too.
@@ -58,6 +67,8 @@ const isBehind = (seq: string, last: string | undefined): boolean => last !== un
  * - A10 JSON is looked at last; an array without messages is an empty body.
  * - A11 What is accepted lengthens the stream by what is stored, counts as use, and is remembered of its producer.
  * - A12 Closing is part of the same step, with a body or without.
+ * - A13 First of all: an append that builds on what was read up to some offset is meant for the life of the path which has
+ *   that offset. It is refused where a read from there is, but not because those bytes are not kept any more.
  */
 export const decideAppend = (
   state: StreamState,
@@ -65,8 +76,10 @@ export const decideAppend = (
   command: AppendCommand,
   now: number,
 ): AppendDecision => {
+  const { body, contentType, producer, seq, close, basis } = command
+  const stray = strayed(state, basis)
+  if (stray) return refuse(stray)
   if (state.closed) return decideOnClosed(state, seen, command)
-  const { body, contentType, producer, seq, close } = command
   const bare = body.length === 0
   if (bare && !close) return refuse({ kind: 'emptyBody' })
   if (!bare) {

@@ -34,6 +34,8 @@ export type AppendOutcome =
   | { readonly kind: 'fenced'; readonly epoch: number }
   | { readonly kind: 'badStart' }
   | { readonly kind: 'gap'; readonly expected: number; readonly received: number }
+  /** What its sender had read is not of this stream. */
+  | { readonly kind: 'strayed'; readonly why: Exclude<LocateOutcome, { kind: 'at' }> }
 
 /** Where a read begins, or why it cannot. */
 export type LocateOutcome =

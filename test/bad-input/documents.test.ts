@@ -169,6 +169,58 @@ test('[row 86] an update that refers to what nobody has is 409', async () => {
   expect(JSON.parse(answer.text)).toMatchObject({ error: { missing: [{ client: 5, clock: 0, length: 3 }] } })
 })
 
+/** A document, and an append to it that says what it builds on, which must be refused. */
+const posting = async (query: (tail: string) => string, remade = false) => {
+  const here = arena()
+  const target = await here.document(framed(good))
+  const tail = header(await here.ask('HEAD', target), Header.nextOffset) ?? ''
+  if (remade) {
+    await here.ask('DELETE', target)
+    await here.ask('PUT', target, { ...binary, body: framed(good) })
+  }
+  const asked = { ...binary, body: framed(...typing(1, 10, 9)) }
+  return here.untouched(target, () => here.ask('POST', `${target}?${query(tail)}`, asked))
+}
+
+test.each(['basis=', 'basis=T&basis=T', 'basis=-1&basis=now'])(
+  '[row 31] a POST with ?%s is 400',
+  async query => {
+    expect(verdictOf(await posting(tail => query.replaceAll('T', tail)))).toEqual(invalid)
+  },
+)
+
+test.each([
+  '0,0',
+  '../1',
+  '%00',
+  '%0d%0aSet-Cookie:%20a=b',
+  '-2',
+  'abc',
+  '1_1',
+  'T_snapshot',
+  'T_0',
+  'T%20',
+  '%ff',
+])('[row 32] a POST with ?basis=%s is 400', async basis => {
+  const answer = await posting(tail => `basis=${basis.replace('T', tail)}`)
+  expect(verdictOf(answer)).toEqual([400, ErrorCode.invalidOffset])
+  expect(Object.keys(answer.headers)).not.toContain('set-cookie')
+})
+
+test('[row 34] a POST that builds on what lies beyond the tail is 400', async () => {
+  const later = (tail: string) => `${tail.slice(0, 17)}${`${Number(tail.slice(17)) + 1}`.padStart(16, '0')}`
+  const nextLife = (tail: string) =>
+    `${`${Number(tail.slice(0, 16)) + 1}`.padStart(16, '0')}${tail.slice(16)}`
+  for (const place of [later, nextLife])
+    expect(verdictOf(await posting(tail => `basis=${place(tail)}`))).toEqual([400, ErrorCode.invalidOffset])
+})
+
+test('[row 83] a POST that builds on an earlier life is 410 as a read is, though it would fit', async () => {
+  const answer = await posting(tail => `basis=${tail}`, true)
+  expect(verdictOf(answer)).toEqual([410, ErrorCode.offsetExpired])
+  expect(JSON.parse(answer.text)).toMatchObject({ error: { reason: 'recreated' } })
+})
+
 test('[row 5] a closed document takes no more', async () => {
   const here = arena()
   const target = await here.document(framed(good))

@@ -20,6 +20,8 @@ export class DocumentLog {
   readonly #arena: Arena
   readonly #target: string
   readonly #bodies: Uint8Array[] = []
+  /** Offsets that it answered. */
+  readonly #offsets: string[] = []
   #batches = 0
 
   constructor(arena: Arena, target: string) {
@@ -41,9 +43,13 @@ export class DocumentLog {
   async post(body: Uint8Array): Promise<Answer> {
     const arena = this.#arena
     const headers = arena.choices.happens(20) ? producer('fuzz', 0, this.#batches) : []
-    const answer = await arena.ask(post(this.#target, body, ContentType.binary, headers))
-    if (answer.status >= 300) this.#checkRefusal(answer)
+    const basis = this.#basis()
+    const answer = await arena.ask(post(this.#target + basis.query, body, ContentType.binary, headers))
+    const offset = header(answer, Header.nextOffset)
+    if (offset !== undefined) this.#offsets.push(offset)
+    if (answer.status >= 300) this.#checkRefusal(answer, basis.isSound)
     else {
+      if (!basis.isSound) throw new Finding('Z13', `what builds on ${basis.query} is taken`)
       arena.expect(
         answer,
         [headers.length > 0 ? 200 : 204],
@@ -56,8 +62,22 @@ export class DocumentLog {
     return answer
   }
 
-  #checkRefusal(answer: Answer): void {
+  /** What the request says that it builds on, and whether that is this document. */
+  #basis(): { readonly query: string; readonly isSound: boolean } {
+    const { choices } = this.#arena
+    const known = choices.anyOf(this.#offsets)
+    if (known === undefined || choices.happens(70)) return { query: '', isSound: true }
+    const [generation = '', position = ''] = known.split('_')
+    const beyond = `${generation}_${position.replace(/^0/, '9')}`
+    const earlier = `${`${Number(generation) - 1}`.padStart(16, '0')}_${position}`
+    const wrong = [beyond, earlier, `${known}0`, `${known}_snapshot`, '', choices.bytes(8).join()] as const
+    const isSound = choices.happens(60)
+    return { query: `?${Query.basis}=${isSound ? known : choices.oneOf(wrong)}`, isSound }
+  }
+
+  #checkRefusal(answer: Answer, isSound: boolean): void {
     const allowed: readonly (string | undefined)[] = [
+      ...(isSound ? [] : [ErrorCode.invalidOffset, ErrorCode.offsetExpired]),
       ErrorCode.invalidRequest,
       ErrorCode.malformedUpdate,
       ErrorCode.causalGap,

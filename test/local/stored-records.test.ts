@@ -100,6 +100,11 @@ const strange: readonly (readonly [string, IDBValidKey, unknown])[] = [
     ['durable-streams-yjs', 'flight', 'a', 'b'],
     { version: 1, body: place.ledger },
   ],
+  [
+    'a flight that builds on a number',
+    ['durable-streams-yjs', 'flight', 'a', 1],
+    { version: 1, body: place.ledger, basis: 7 },
+  ],
   ['a life that is no number', ['durable-streams-yjs', 'life'], { version: 1, life: 'x', cleared: 0 }],
   ['a record of a kind that nobody knows', ['durable-streams-yjs', 'other'], { version: 1 }],
   ['null', ['durable-streams-yjs', 'place', 1], null],

@@ -1,9 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { ContentType } from '../../protocol/index.ts'
+import { ContentType, formatOffset, Sentinel } from '../../protocol/index.ts'
 import { type AppendCommand, type AppendDecision, decideAppend } from '../../server/rules/append.ts'
 import type { Seen } from '../../server/rules/producer.ts'
-import { streamState, text, utf8 } from './states.ts'
+import type { StreamState } from '../../server/rules/state.ts'
+import { forkOf, streamState, text, utf8 } from './states.ts'
 
 const now = 1_000_000
 const producer = { id: 'p', epoch: 1, seq: 3 }
@@ -227,6 +228,62 @@ describe('an open stream', () => {
 
   test('[A12] closed by nobody in particular has no batch that is told "done"', () => {
     expect(decideAppend(open, undefined, command({ close: true }), now).state?.closedBy).toBeUndefined()
+  })
+})
+
+describe('what was read up to an offset', () => {
+  const here = streamState({ start: 4 }) // generation 7, bytes 4 to 10
+  const token = (position: number, generation = 7) => formatOffset({ generation, position })
+  const fork = forkOf(streamState(), 6, { generation: 9, tail: 12 })
+  const recreated = { kind: 'gone', reason: 'recreated' }
+  const closed = streamState({ closed: true, closedBy: producer })
+
+  test.each([
+    ['the tail', here, token(10)],
+    ['a place before it', here, token(6)],
+    ['what is trimmed by now', here, token(2)],
+    ['the beginning', here, Sentinel.start],
+    ['the beginning, by another server', here, token(0, 0)],
+    ['the tail, whatever it is', here, Sentinel.tail],
+    ['what a fork shares with its source', fork, token(6)],
+    ['what a fork has for itself', fork, token(11, 9)],
+    ['nothing', here, undefined],
+  ])('[A13] is followed by an append: %s', (_what, state, basis) => {
+    expect(kindOf(decideAppend(state, undefined, command({ basis }), now))).toBe('appended')
+  })
+
+  test.each([
+    ['another life', here, token(6, 6), recreated],
+    ['another life, longer than this one', here, token(99, 6), recreated],
+    ['a source past the point where the fork left it', fork, token(8), { kind: 'beyond' }],
+    ['a source of none of its sources', fork, token(6, 5), recreated],
+    ['what is not there yet', here, token(11), { kind: 'beyond' }],
+    ['a life to come', here, token(6, 8), { kind: 'beyond' }],
+    ['a snapshot', here, `${token(6)}_snapshot`, { kind: 'malformed' }],
+    ['no offset', here, '6', { kind: 'malformed' }],
+  ])('[A13] is not, and nothing is written: %s', (_what, state, basis, why) => {
+    expect(decideAppend(state, undefined, command({ basis }), now)).toEqual({
+      outcome: { kind: 'strayed', why },
+    })
+  })
+
+  test.each<[string, StreamState, Partial<AppendCommand>]>([
+    ['a closed stream', closed, {}],
+    ['the batch that closed it', closed, { producer }],
+    ['a gap of its producer', here, { producer: { ...producer, seq: 9 } }],
+    ['a fenced producer', here, { producer: { ...producer, epoch: 0 } }],
+    ['a batch that is known here', here, { producer: { ...producer, seq: 2 } }],
+    ['another content type', here, { contentType: 'text/plain' }],
+    ['no body', here, { body: new Uint8Array() }],
+  ])('[A13] is asked before %s', (_what, state, changes) => {
+    const outcome = (generation: number) =>
+      kindOf(decideAppend(state, seen, command({ ...changes, basis: token(6, generation) }), now))
+    expect([outcome(6), outcome(7)]).toEqual(['strayed', expect.not.stringMatching('strayed')])
+  })
+
+  test('[A13] and a batch that is known here stays a duplicate', () => {
+    const again = command({ producer: { ...producer, seq: 2 }, basis: token(6) })
+    expect(kindOf(decideAppend(here, seen, again, now))).toBe('duplicate')
   })
 })
 

@@ -1,7 +1,9 @@
 import { expect, onTestFinished, test } from 'vitest'
+import { Query } from '../../protocol/index.ts'
 import { Scene } from './scene.ts'
 
-const posts = (requests: readonly string[]) => requests.filter(request => request === 'POST ')
+const posts = (requests: readonly string[]) =>
+  requests.filter(request => request.startsWith('POST ') && !request.includes(Query.awareness))
 
 test('[T1] one of three tabs leads, and the others send nothing at all', async () => {
   const scene = new Scene()
@@ -245,7 +247,8 @@ test('[T17] a leader that was frozen and thawed keeps nobody for itself that gre
   }
 })
 
-test('[T11] a new leader that has not read the document learns it from another tab, and does not create it', async () => {
+/** The tab that led is dead, the one that knows the document too is in no group, and the server is out of reach. */
+const knownToOne = async () => {
   const scene = new Scene()
   const browser = scene.browser()
   const [first, second] = browser.openMany(2)
@@ -255,11 +258,16 @@ test('[T11] a new leader that has not read the document learns it from another t
   second?.provider.disconnect()
   browser.cut()
   first?.crash()
+  return { scene, browser, knowing: second }
+}
+
+test('[T11] a new leader that has not read the document learns it from another tab, and does not create it', async () => {
+  const { scene, browser, knowing } = await knownToOne()
   const third = browser.open()
   const fourth = browser.open()
   await scene.until('a newcomer leads', () => third.leads)
   await scene.pass(100)
-  second?.provider.connect()
+  knowing?.provider.connect()
   await scene.until('it taught', () => third.text === 'known' && fourth.text === 'known')
   expect(browser.count('teach')).toBe(1)
   third.type('!')
@@ -273,19 +281,11 @@ test('[T11] a new leader that has not read the document learns it from another t
 })
 
 test('[T12] a new leader that was taught a document which is deleted does not create it again', async () => {
-  const scene = new Scene()
-  const browser = scene.browser()
-  const [first, second] = browser.openMany(2)
-  await scene.settle()
-  second?.type('known')
-  await scene.settle()
-  second?.provider.disconnect()
-  browser.cut()
-  first?.crash()
+  const { scene, browser, knowing } = await knownToOne()
   expect(await scene.operate('DELETE')).toBe(204)
   const third = browser.open()
   await scene.until('the newcomer leads', () => third.leads)
-  second?.provider.connect()
+  knowing?.provider.connect()
   await scene.until('it taught', () => third.text === 'known')
   browser.mend()
   await scene.until('both stopped', () =>

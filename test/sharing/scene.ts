@@ -63,7 +63,6 @@ export class Scene implements Ground {
     this.#operator = this.line().tab({
       owner: 'operator',
       life: new Life(clock),
-      onUncertain: () => undefined,
     })
     onTestFinished(() => {
       for (const tab of this.tabs) if (tab.present) tab.crash()

@@ -1,5 +1,5 @@
 import * as Y from 'yjs'
-import { Header } from '../../protocol/index.ts'
+import { Header, Query } from '../../protocol/index.ts'
 import { DurableStreamsProvider, type ProviderError, type ProviderOptions } from '../../provider/index.ts'
 import type { World } from '../../provider/world.ts'
 import type { Life } from '../sim/clock.ts'
@@ -67,7 +67,7 @@ export class Tab {
     this.#ground = ground
     this.#browser = browser
     this.life = life
-    this.#desk = browser.line.tab({ owner: name, life, onUncertain: () => undefined })
+    this.#desk = browser.line.tab({ owner: name, life })
     const chance = ground.chance.fork()
     this.doc.clientID = chance.whole(1, 2 ** 31)
     this.doc.on('update', () => {
@@ -101,9 +101,9 @@ export class Tab {
 
   readonly #fetch: typeof fetch = (input, init) => {
     const { method = 'GET', headers, body } = init ?? {}
-    const { search } = new URL(String(input))
+    const { search, searchParams } = new URL(String(input))
     this.requests.push(`${method} ${search}`)
-    if (method === 'POST' && search === '' && body instanceof Uint8Array) {
+    if (method === 'POST' && !searchParams.has(Query.awareness) && body instanceof Uint8Array) {
       const all = new Headers(headers)
       const id = [Header.producerId, Header.producerEpoch, Header.producerSeq].map(name => all.get(name))
       this.posts.push({ id: id.join(' '), body })

@@ -127,7 +127,7 @@ export class SimulatedBrowser {
     const memory = new Map(like ? this.#memories.get(like) : [])
     const holdings: Holdings = { channels: 0, locks: 0 }
     const { live, presence, offline, shares: tabs } = plan
-    const desk = this.line.tab({ owner: name, life, onUncertain: (body, last) => this.#doubt(body, last) })
+    const desk = this.line.tab({ owner: name, life })
     const tab = new SimulatedClient(
       { name, live, presence, begins, reaction, offline, tabs },
       {
@@ -154,8 +154,6 @@ export class SimulatedBrowser {
     this.#memories.set(tab, memory)
     this.#holdings.set(tab, holdings)
     this.tabs.push(tab)
-    // Each of them sends what it finds on the shelf, and nobody can tell them that another does.
-    if (offline && plan.mostTabs > 1 && !this.shares) journal.excuseAuthors(tab.authors)
     return tab
   }
 
@@ -350,13 +348,6 @@ export class SimulatedBrowser {
       }
       return { Authorization: this.#credentials }
     }
-  }
-
-  /** A tab does not know whether this arrived, and what is sent after it, by itself or another tab, may hold it again. */
-  #doubt(body: Uint8Array, last: boolean): void {
-    const { offline, mostTabs } = this.plan
-    if (last || (this.shares && mostTabs > 1) || (offline && this.shelfFailed))
-      this.#world.journal.excuse(body)
   }
 }
 

@@ -47,13 +47,12 @@ const stateOf = (doc: Y.Doc): string =>
     .join(' ')
 
 /**
- * The documents agree with each other and with the log, which holds everything `once`. What a tab said last may wait for what
+ * The documents agree with each other and with the log, which holds everything once. What a tab said last may wait for what
  * it had told nobody when it died.
  */
 export const checkDocuments = (
   browsers: readonly SimulatedBrowser[],
   journal: Journal,
-  once: boolean,
 ): string | undefined => {
   const replayed = journal.replay()
   for (const { present, tabs } of browsers) {
@@ -63,7 +62,7 @@ export const checkDocuments = (
       if (found) return `${plan.name} and the whole log: ${found}`
     }
   }
-  if (once && journal.doubled.length > 0) {
+  if (journal.doubled.length > 0) {
     const [first] = journal.doubled
     return `${journal.doubled.length} ranges are in the log twice, the first of client ${first?.client}: ${first?.clock}+${first?.length}`
   }

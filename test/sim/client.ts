@@ -174,7 +174,6 @@ export class SimulatedClient {
   /** The page goes into the browser's cache and comes back from there later, unless it is gone by then. */
   hide(ms: number): void {
     this.note(`is hidden for ${ms} ms`)
-    this.desk.doubt()
     this.page.hide()
     this.#world.clock.after(1, () => {
       if (this.page.hidden) this.freeze()
@@ -198,7 +197,6 @@ export class SimulatedClient {
   freeze(): void {
     if (!this.present || this.life.frozen) return
     this.note('is frozen')
-    this.desk.doubt()
     this.life.freeze()
   }
 
@@ -260,7 +258,6 @@ export class SimulatedClient {
   /** The application is done with the document; the page goes on. */
   close(): void {
     this.note('closes')
-    this.desk.doubt()
     this.present = false
     this.provider.destroy()
     this.awareness?.destroy()
@@ -269,11 +266,9 @@ export class SimulatedClient {
   /** The tab is closed by its user: the page hears of it, may still say something, and is gone. */
   leave(): void {
     this.note('is left')
-    this.desk.doubt()
     this.present = false
     this.page.hide()
     this.#world.clock.after(0, () => {
-      this.desk.doubt()
       this.#end()
     })
   }
@@ -281,14 +276,12 @@ export class SimulatedClient {
   /** The tab crashes: no goodbye. */
   crash(): void {
     this.note('crashes')
-    this.desk.doubt()
     this.#end()
   }
 
   /** The device is gone: no goodbye, and the server does not hear of it. */
   kill(): void {
     this.note('is killed')
-    this.desk.doubt()
     this.present = false
     this.desk.kill()
     this.life.end()

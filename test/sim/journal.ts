@@ -11,10 +11,7 @@ export interface Frame {
 export class Journal {
   readonly frames: Frame[] = []
   readonly held = new Held()
-  /** Structs that came although they were there. */
   readonly #doubled = new Ranges()
-  readonly #excused = new Ranges()
-  readonly #excusedAuthors: ReadonlySet<number>[] = []
   bytes = 0
   /** The last replay, and of how many frames it was. */
   #replayed: { readonly frames: number; readonly doc: Y.Doc } | undefined
@@ -29,20 +26,9 @@ export class Journal {
     }
   }
 
-  /** A request whose sender will not learn what became of it: whoever goes on from there may send all of it again. */
-  excuse(body: Uint8Array): void {
-    for (const update of decodeFrames(body)) this.#excused.addAll(Held.of(update).structs)
-  }
-
-  /** Several may send what these wrote, now or later, and do not know of each other. */
-  excuseAuthors(authors: ReadonlySet<number>): void {
-    this.#excusedAuthors.push(authors)
-  }
-
-  /** Structs that came although they were there, and had no reason to. */
+  /** Structs that came although they were there: whoever sends them again, the server stores them once. */
   get doubled(): readonly Range[] {
-    const excused = (client: number) => this.#excusedAuthors.some(authors => authors.has(client))
-    return [...this.#excused.missingFrom(this.#doubled)].filter(({ client }) => !excused(client))
+    return [...this.#doubled]
   }
 
   /** The document that a reader of the whole log gets. Not to be changed. */

@@ -37,7 +37,7 @@ export class Line {
     this.#cache = new RedirectCache(parts.clock.now)
   }
 
-  tab(parts: Pick<DeskParts, 'owner' | 'life' | 'onUncertain'>): Desk {
+  tab(parts: Pick<DeskParts, 'owner' | 'life'>): Desk {
     return new Desk({ ...this.#parts, ...parts, cache: this.#cache, line: this })
   }
 
@@ -86,11 +86,6 @@ interface DeskParts extends LineParts {
   readonly life: Life
   readonly line: Line
   readonly cache: RedirectCache
-  /**
-   * Called with the body of a write to the document that was sent, and whose outcome the tab may not hear; `last` when it is
-   * among the last words of a page, which says all it knows, whatever is on its way.
-   */
-  onUncertain(body: Uint8Array, last: boolean): void
 }
 
 /** One tab's `fetch`, which meets the weather on its way to the server and back. */
@@ -127,11 +122,6 @@ export class Desk {
     for (const exchange of [...this.#open]) exchange.abandon()
   }
 
-  /** The tab stops, for now or for ever, with requests on their way. */
-  doubt(): void {
-    for (const exchange of this.#open) exchange.doubt()
-  }
-
   readonly fetch: typeof fetch = (input, init = {}) => {
     const { chance, line, life } = this.#parts
     if (life.over) return new Promise(() => undefined)
@@ -150,13 +140,12 @@ export class Desk {
       over: () => this.#open.delete(exchange),
     })
     this.#open.add(exchange)
-    if (init.keepalive) exchange.doubt(true)
     return exchange.begin()
   }
 }
 
-const isDocumentWrite = ({ search }: URL, { method }: RequestInit): boolean =>
-  method === 'POST' && search === ''
+const isDocumentWrite = ({ searchParams }: URL, { method }: RequestInit): boolean =>
+  method === 'POST' && !searchParams.has(Query.awareness)
 
 const isWholeRead = ({ searchParams }: URL): boolean => {
   const offset = searchParams.get(Query.offset)
@@ -212,7 +201,6 @@ class Exchange {
 
   readonly #aborted = () => {
     this.#note('given up')
-    this.doubt()
     this.#fail(this.#init.signal?.reason)
   }
 
@@ -242,12 +230,6 @@ class Exchange {
   orphan(): void {
     if (!this.#init.keepalive) this.#leg?.leave()
     this.#end()
-  }
-
-  doubt(last = false): void {
-    const { body } = this.#init
-    if (isDocumentWrite(this.#url, this.#init) && body instanceof Uint8Array)
-      this.#parts.onUncertain(body, last)
   }
 
   #end(): void {

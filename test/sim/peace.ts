@@ -19,8 +19,8 @@ const rounds = 6
 /** Everybody has the same document, and so has the log, the server, and whoever joins now. */
 export const compare = async (stage: Stage): Promise<void> => {
   for (const client of stage.clients) client.answers = false
-  const { server, journal, plan, present, browsers } = stage
-  stage.check('all', checkDocuments(browsers, journal, !plan.forgets))
+  const { server, journal, present, browsers } = stage
+  stage.check('all', checkDocuments(browsers, journal))
   const wrong = await eventually(stage, () =>
     server.current
       ? checkServer(server.current, documentUrl, journal)

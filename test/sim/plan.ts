@@ -16,7 +16,7 @@ export interface Plan {
   readonly misfortuneMs: number | undefined
   /** Whether a second server may run over the same disk for a while. */
   readonly overlaps: boolean
-  /** Whether the server may forget who wrote what. Then an edit may come twice. */
+  /** Whether the server may forget who wrote what. */
   readonly forgets: boolean
 }
 

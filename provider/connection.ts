@@ -5,7 +5,7 @@ import type { FlightLog, StoredFlight } from './local/local-store.ts'
 import type { Cue } from './phase.ts'
 import type { Presence } from './presence/presence.ts'
 import { doubtful, Pull } from './pull.ts'
-import { Push } from './push.ts'
+import { Push } from './push/push.ts'
 import type { Replica } from './replica.ts'
 import type { Standing } from './unsaved.ts'
 

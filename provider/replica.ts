@@ -2,9 +2,9 @@ import type * as Y from 'yjs'
 import { type Offset, ownLimits, readUpdate, type UpdateSummary } from '../protocol/index.ts'
 import type { ProviderError } from './error.ts'
 import { Ledger } from './ledger.ts'
-import type { Place } from './local/local-store.ts'
 import { apply, type Entries, entriesOfUpdates } from './log.ts'
 import { Outbox } from './outbox.ts'
+import type { Place } from './place.ts'
 
 export interface ReplicaParts {
   readonly doc: Y.Doc

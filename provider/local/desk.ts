@@ -1,6 +1,7 @@
 import type { Env } from '../../client/index.ts'
+import type { Place } from '../place.ts'
 import { clearedElsewhere, type LocalProblem, storageFailed } from './local-problem.ts'
-import type { Place, StoredFlight } from './local-store.ts'
+import type { StoredFlight } from './local-store.ts'
 import { type Changes, type Contents, type Kept, type Keys, Shelf } from './shelf.ts'
 
 export interface DeskParts {

@@ -1,18 +1,12 @@
 import * as Y from 'yjs'
 import { type Env, realEnv } from '../../client/index.ts'
+import type { Place } from '../place.ts'
 import { Coverage, summaryOf } from './coverage.ts'
 import { Desk } from './desk.ts'
 import { joinUpdates } from './join-updates.ts'
 import { Latest } from './latest.ts'
 import { unreadable } from './local-problem.ts'
-import type {
-  Loaded,
-  LocalStore,
-  LocalStoreParts,
-  OpenLocalStore,
-  Place,
-  StoredFlight,
-} from './local-store.ts'
+import type { Loaded, LocalStore, LocalStoreParts, OpenLocalStore, StoredFlight } from './local-store.ts'
 import type { Changes, Contents } from './shelf.ts'
 
 /** Above this many writes at once, updates wait, and are stored as one. */

@@ -1,14 +1,6 @@
 import type * as Y from 'yjs'
 import type { Offset } from '../../protocol/index.ts'
-
-/** How far a document was read, and what the server holds of it: what a reload goes on from. */
-export interface Place {
-  readonly offset: Offset
-  /** As `Ledger.encode` gives it. */
-  readonly ledger: Uint8Array
-  /** When the oldest edit was made that the server has not acknowledged, in milliseconds since 1970. */
-  readonly unsavedSince: number | undefined
-}
+import type { Place } from '../place.ts'
 
 /** A POST whose outcome is not known: repeated byte for byte, as the same request of the same producer (PROTOCOL 5.2.1). */
 export interface StoredFlight {

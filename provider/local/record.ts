@@ -1,5 +1,6 @@
 import type { Offset } from '../../protocol/index.ts'
-import type { Place, StoredFlight } from './local-store.ts'
+import type { Place } from '../place.ts'
+import type { StoredFlight } from './local-store.ts'
 
 /**
  * What is kept beside the updates, in the store `custom` of a y-indexeddb database, under keys that are lists and so never meet an app's own.

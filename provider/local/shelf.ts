@@ -1,7 +1,8 @@
 import type { Env } from '../../client/index.ts'
+import type { Place } from '../place.ts'
 import { asked, Database, deleteDatabase, type Stores } from './database.ts'
 import { type LocalProblem, unreadable } from './local-problem.ts'
-import type { Place, StoredFlight } from './local-store.ts'
+import type { StoredFlight } from './local-store.ts'
 import {
   baseKey,
   baseRecord,

@@ -19,10 +19,10 @@ import {
   Query,
   Sentinel,
 } from '../../protocol/index.ts'
-import { welcome } from '../welcome.ts'
 import { Ear, type Words } from './ear.ts'
 import { isAbsent } from './incoming.ts'
 import { limits } from './limits.ts'
+import { welcome } from './newcomers.ts'
 import { PresenceCode, type PresenceProblem } from './problem.ts'
 import { Speaker } from './speaker.ts'
 import { Watch } from './watch.ts'

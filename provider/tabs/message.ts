@@ -1,6 +1,6 @@
 import type { Offset } from '../../protocol/index.ts'
 import type { ProviderError } from '../error.ts'
-import type { Place } from '../local/local-store.ts'
+import type { Place } from '../place.ts'
 import type { Standing } from '../unsaved.ts'
 
 /** How many tabs share the connection, this one among them, and whether it is this one that holds it. */

@@ -1,6 +1,7 @@
 import * as Y from 'yjs'
 import type { Offset } from '../../protocol/index.ts'
-import type { LocalStore, OpenLocalStore, Place, StoredFlight } from '../../provider/local/local-store.ts'
+import type { LocalStore, OpenLocalStore, StoredFlight } from '../../provider/local/local-store.ts'
+import type { Place } from '../../provider/place.ts'
 
 /** A kind of store, and what can be done to it behind its back. Runs in Node and in a page alike. */
 export interface Ground {

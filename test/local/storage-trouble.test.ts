@@ -3,7 +3,8 @@ import * as Y from 'yjs'
 import type { Offset } from '../../protocol/index.ts'
 import { openIndexedDbWith } from '../../provider/local/indexeddb.ts'
 import { LocalCode, LocalProblem } from '../../provider/local/local-problem.ts'
-import type { LocalStore, Place } from '../../provider/local/local-store.ts'
+import type { LocalStore } from '../../provider/local/local-store.ts'
+import type { Place } from '../../provider/place.ts'
 import { behindItsBack, closeFor, evict, openPlain } from './fake-browser.ts'
 
 /** Waits that end when the test says so. */

@@ -4,7 +4,8 @@ import * as Y from 'yjs'
 import type { Offset } from '../../protocol/index.ts'
 import { openIndexedDb } from '../../provider/local/indexeddb.ts'
 import { LocalCode, LocalProblem } from '../../provider/local/local-problem.ts'
-import type { LocalStore, Place } from '../../provider/local/local-store.ts'
+import type { LocalStore } from '../../provider/local/local-store.ts'
+import type { Place } from '../../provider/place.ts'
 import { behindItsBack, count, hold } from './fake-browser.ts'
 
 let names = 0

@@ -4,9 +4,9 @@ import type {
   LocalStore,
   LocalStoreParts,
   OpenLocalStore,
-  Place,
   StoredFlight,
 } from '../../provider/local/local-store.ts'
+import type { Place } from '../../provider/place.ts'
 import type { Chance } from './chance.ts'
 import type { Clock, Life } from './clock.ts'
 import { Held } from './held.ts'

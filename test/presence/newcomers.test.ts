@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { settleEnv } from '../../client/index.ts'
-import { welcome } from '../../provider/welcome.ts'
+import { welcome } from '../../provider/presence/newcomers.ts'
 
 /** Waits that end when the test says so. */
 const opened = () => {

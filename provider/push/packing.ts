@@ -1,6 +1,6 @@
-import type { StreamError } from '../client/index.ts'
-import { leastPartBytes, ownLimits, type Range, readUpdate, splitUpdate } from '../protocol/index.ts'
-import type { Packed } from './outbox.ts'
+import type { StreamError } from '../../client/index.ts'
+import { leastPartBytes, ownLimits, type Range, readUpdate, splitUpdate } from '../../protocol/index.ts'
+import type { Packed } from '../outbox.ts'
 
 /** One request: below what proxies take by default (1 MiB), and soon repeated where the network is poor. */
 const targetBytes = 1_000_000

@@ -1,8 +1,8 @@
-import { type DurableStream, type Env, uuid } from '../client/index.ts'
-import { encodeFrames } from '../protocol/index.ts'
-import type { FlightLog, StoredFlight } from './local/local-store.ts'
+import { type DurableStream, type Env, uuid } from '../../client/index.ts'
+import { encodeFrames } from '../../protocol/index.ts'
+import type { FlightLog, StoredFlight } from '../local/local-store.ts'
+import type { Replica } from '../replica.ts'
 import { postUpdates } from './post-updates.ts'
-import type { Replica } from './replica.ts'
 
 export interface DepartureParts {
   readonly replica: Replica

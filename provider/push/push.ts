@@ -1,15 +1,15 @@
-import { type DurableStream, type Env, StreamError, uuid } from '../client/index.ts'
-import { forgotten } from './condition.ts'
+import { type DurableStream, type Env, StreamError, uuid } from '../../client/index.ts'
+import { forgotten } from '../condition.ts'
+import { endOfDocument, type ProviderError, refusalOf } from '../error.ts'
+import type { FlightLog, StoredFlight } from '../local/local-store.ts'
+import type { Flight } from '../outbox.ts'
+import type { Replica } from '../replica.ts'
+import type { Standing } from '../unsaved.ts'
 import { depart } from './departure.ts'
-import { endOfDocument, type ProviderError, refusalOf } from './error.ts'
 import { Gap } from './gap.ts'
 import { Inherited } from './inherited.ts'
 import { Lessening } from './lessening.ts'
-import type { FlightLog, StoredFlight } from './local/local-store.ts'
-import type { Flight } from './outbox.ts'
 import { postUpdates } from './post-updates.ts'
-import type { Replica } from './replica.ts'
-import type { Standing } from './unsaved.ts'
 
 export interface PushParts {
   readonly replica: Replica

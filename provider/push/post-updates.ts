@@ -1,6 +1,6 @@
-import type { AppendOptions, DurableStream } from '../client/index.ts'
-import { Query } from '../protocol/index.ts'
-import type { StoredFlight } from './local/local-store.ts'
+import type { AppendOptions, DurableStream } from '../../client/index.ts'
+import { Query } from '../../protocol/index.ts'
+import type { StoredFlight } from '../local/local-store.ts'
 
 /**
  * Appends updates to a document. A flight is the same request each time, so the log gets it once; and it says what it builds on, so a

@@ -1,4 +1,4 @@
-import type { Env } from '../client/index.ts'
+import type { Env } from '../../client/index.ts'
 
 /** A person hardly notices, and a full room does not answer in one instant. */
 const withinMs = 1_000

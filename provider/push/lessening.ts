@@ -1,10 +1,10 @@
-import type { Env, StreamError } from '../client/index.ts'
-import { ErrorCode } from '../protocol/index.ts'
-import { verdictOn } from './condition.ts'
-import { type ProviderError, refusalOf } from './error.ts'
-import type { Flight, Packed } from './outbox.ts'
+import type { Env, StreamError } from '../../client/index.ts'
+import { ErrorCode } from '../../protocol/index.ts'
+import { verdictOn } from '../condition.ts'
+import { type ProviderError, refusalOf } from '../error.ts'
+import type { Flight, Packed } from '../outbox.ts'
+import type { Replica } from '../replica.ts'
 import { Packing, type Refused } from './packing.ts'
-import type { Replica } from './replica.ts'
 
 type Kept = 'too-large' | 'rejected'
 

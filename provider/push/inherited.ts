@@ -1,9 +1,9 @@
-import { type DurableStream, StreamError } from '../client/index.ts'
-import { decodeFrames } from '../protocol/index.ts'
-import { verdictOn } from './condition.ts'
-import type { FlightLog, StoredFlight } from './local/local-store.ts'
+import { type DurableStream, StreamError } from '../../client/index.ts'
+import { decodeFrames } from '../../protocol/index.ts'
+import { verdictOn } from '../condition.ts'
+import type { FlightLog, StoredFlight } from '../local/local-store.ts'
+import type { Replica } from '../replica.ts'
 import { postUpdates } from './post-updates.ts'
-import type { Replica } from './replica.ts'
 
 export interface InheritedParts {
   readonly replica: Replica

@@ -1,7 +1,7 @@
-import { type DurableStream, StreamError } from '../client/index.ts'
-import { ErrorCode, Ranges } from '../protocol/index.ts'
-import { isReset } from './condition.ts'
-import type { Replica } from './replica.ts'
+import { type DurableStream, StreamError } from '../../client/index.ts'
+import { ErrorCode, Ranges } from '../../protocol/index.ts'
+import { isReset } from '../condition.ts'
+import type { Replica } from '../replica.ts'
 
 /** The server lists so many ranges at a time; a document that lacks more than this many lists is not the one edited here. */
 const mostInRow = 100

@@ -20,10 +20,10 @@ export class Ledger {
   /** Of the first structs that the server was known to hold: what every later state of the same document has. */
   #root: Range | undefined
 
-  /** Whether a document that has these updates, and no more, can be the one that was read. */
-  recognises(updates: readonly UpdateSummary[]): boolean {
+  /** Whether a document that has these structs, and no more, can be the one that was read. */
+  recognises(structs: Ranges): boolean {
     const root = this.#root
-    return !root || updates.some(({ structs }) => structs.covers(root.client, root.clock, root.length))
+    return !root || structs.covers(root.client, root.clock, root.length)
   }
 
   /** The server holds this update. */

@@ -3,10 +3,12 @@ import {
   type DurableStream,
   type LinkState,
   type LiveMode,
+  type ReadOptions,
+  type ReadResult,
   StreamError,
 } from '../client/index.ts'
-import { ErrorCode, namesSnapshot, type Offset, Query, Sentinel } from '../protocol/index.ts'
-import { forgotten } from './condition.ts'
+import { ErrorCode, namesSnapshot, type Offset, Query, Ranges, Sentinel } from '../protocol/index.ts'
+import { forgotten, isReset } from './condition.ts'
 import { documentReset, endOfDocument } from './error.ts'
 import { type Entries, entriesOfLog, entriesOfSnapshot } from './log.ts'
 import type { Replica } from './replica.ts'
@@ -19,6 +21,12 @@ export interface PullParts {
   onLink(state: LinkState): void
   /** These updates were read and are about to be in the document; the log goes on at `next`. */
   onRead(updates: readonly Uint8Array[], next: Offset): void
+}
+
+interface Read {
+  readonly read: Entries
+  /** Where the log goes on. */
+  readonly next: Offset
 }
 
 /** Reads a document's log: the snapshot, what follows it, and what is appended from then on. */
@@ -64,26 +72,22 @@ export class Pull {
     }
     for (let fresh = false; !signal.aborted; ) {
       try {
-        const { bytes, next, url, upToDate } = await stream.read({
+        const answer = await stream.read({
           ...options,
           offset: Sentinel.snapshot,
           ...(fresh && { cache: 'reload' as const }),
         })
-        const found = new URL(url).searchParams.get(Query.offset) ?? ''
-        const isSnapshot = namesSnapshot(found)
-        const read = isSnapshot ? entriesOfSnapshot(bytes) : entriesOfLog(bytes)
-        if (
-          (isSnapshot || upToDate) &&
-          !replica.ledger.recognises(read.entries.map(({ summary }) => summary))
-        )
-          throw documentReset()
-        this.#read(read, next)
-        return next
+        const found = new URL(answer.url).searchParams.get(Query.offset) ?? ''
+        const begun = namesSnapshot(found) ? entriesOfSnapshot(answer.bytes) : entriesOfLog(answer.bytes)
+        const reads = await this.#identify({ ...answer, read: begun }, options)
+        for (const { read, next } of reads) this.#read(read, next)
+        return reads.at(-1)?.next
       } catch (error) {
         if (signal.aborted) return undefined
         if (!(error instanceof StreamError)) throw error
-        if (error.code === ErrorCode.snapshotNotFound && !fresh) {
-          fresh = true // superseded between the redirect and the read; a cached redirect would lead here again
+        const isSuperseded = error.code === ErrorCode.snapshotNotFound && !fresh
+        if (isSuperseded || (error.code === ErrorCode.offsetExpired && !isReset(error))) {
+          fresh = true // between the redirect and the read, or while reading on; a cached redirect would lead here again
           continue
         }
         if (replica.known) throw endOfDocument(error) ?? error
@@ -93,6 +97,32 @@ export class Pull {
       }
     }
     return undefined
+  }
+
+  /**
+   * Reads on until it is sure that this is the document which was read before: what it is known by may be newer than its
+   * snapshot. Nothing of another one may get into the Y.Doc.
+   * @throws ProviderError DOCUMENT_RESET
+   */
+  async #identify(
+    begun: Read & Pick<ReadResult, 'upToDate'>,
+    options: ReadOptions,
+  ): Promise<readonly Read[]> {
+    const { stream, replica } = this.#parts
+    const structs = new Ranges()
+    const isKnown = ({ read }: Read) => {
+      for (const { summary } of read.entries) structs.addAll(summary.structs)
+      return replica.ledger.recognises(structs)
+    }
+    const reads: Read[] = [begun]
+    if (isKnown(begun)) return reads
+    if (begun.upToDate) throw documentReset()
+    for await (const { bytes, next } of stream.catchUp({ ...options, offset: begun.next })) {
+      const more = { read: entriesOfLog(bytes), next }
+      reads.push(more)
+      if (isKnown(more)) return reads
+    }
+    throw documentReset()
   }
 
   #read(read: Entries, next: Offset): void {

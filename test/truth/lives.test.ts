@@ -29,14 +29,14 @@ const trimmable = () => {
   return {
     url: 'http://localhost',
     fetch: go,
-    /** Cuts the log off at the current snapshot. */
+    /** Cuts the log off at the current snapshot. @returns how many bytes are left */
     trim: async () => {
       for (;;) {
         const current = await app.snapshots.current(name)
         if (current?.pointer) {
-          const { generation } = current.state
+          const { generation, tail } = current.state
           await app.streams.trim(logStream(name), generation, current.pointer.position)
-          return
+          return tail - current.pointer.position
         }
         await settled()
       }
@@ -71,6 +71,44 @@ describe('A log that was trimmed behind a reader', () => {
     expect(ada.text.toString()).toContain('one mine ')
     expect([bob.errors, bob.provider.unsaved]).toEqual([[], undefined])
   })
+})
+
+/** Reads what is asked for until it is cut: then nothing is read any more, while writing goes on. */
+const severable = (go: typeof fetch) => {
+  let cut = new AbortController()
+  const severed: typeof fetch = async (input, init) => {
+    if ((init?.method ?? 'GET') !== 'GET') return go(input, init)
+    if (cut.signal.aborted) throw new TypeError('the network is cut')
+    const answer = await go(input, init)
+    const body = answer.body?.pipeThrough(new TransformStream(), { signal: cut.signal })
+    return Object.defineProperty(new Response(body, answer), 'url', { value: answer.url })
+  }
+  return {
+    fetch: severed,
+    cut: () => cut.abort(),
+    mend: () => {
+      cut = new AbortController()
+    },
+  }
+}
+
+test('A log that was trimmed behind a reader is known again though its snapshot is older than all this reader knows', async () => {
+  const server = trimmable()
+  const link = severable(server.fetch)
+  const ada = opened(over, server, { fetch: link.fetch })
+  await ada.provider.whenSynced()
+  link.cut()
+  const bob = opened(over, server, { fetch: server.fetch })
+  do {
+    bob.text.insert(0, 'some more of it ')
+    await bob.provider.whenSaved()
+  } while (bob.text.length < 500 || (await server.trim()) > 300)
+  ada.text.insert(0, 'mine ')
+  await ada.provider.whenSaved()
+  link.mend()
+  await until(ada, () => ada.text.toString() === bob.text.toString() && ada.provider.synced)
+  expect(ada.text.toString()).toContain('mine ')
+  expect([ada.told, ada.posts().length]).toEqual([[], 1])
 })
 
 /** A document that one provider read and edited, and then somebody deleted. */

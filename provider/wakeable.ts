@@ -5,27 +5,25 @@ import type { Env } from '../client/index.ts'
  * server asked for is not ours to shorten; who is woken during it rises when it is over.
  */
 export const wakeable = (env: Env): { readonly env: Env; wake(): void } => {
-  let morning = new AbortController()
+  const sleepers = new Set<AbortController>()
   return {
     env: {
       ...env,
       sleep: async (ms, signal, owedMs = 0) => {
-        const either = new AbortController()
-        const { signal: woken } = morning
-        const abort = () => either.abort()
-        signal.addEventListener('abort', abort)
-        woken.addEventListener('abort', abort)
-        if (signal.aborted) abort()
+        const sleeper = new AbortController()
+        const rouse = () => sleeper.abort()
+        signal.addEventListener('abort', rouse)
+        if (signal.aborted) rouse()
+        sleepers.add(sleeper)
         const owed = Math.min(ms, owedMs)
         if (owed > 0) await env.sleep(owed, signal)
-        if (owed < ms) await env.sleep(ms - owed, either.signal)
-        signal.removeEventListener('abort', abort)
-        woken.removeEventListener('abort', abort)
+        if (owed < ms) await env.sleep(ms - owed, sleeper.signal)
+        sleepers.delete(sleeper)
+        signal.removeEventListener('abort', rouse)
       },
     },
     wake() {
-      morning.abort()
-      morning = new AbortController()
+      for (const sleeper of [...sleepers]) sleeper.abort()
     },
   }
 }

@@ -84,3 +84,19 @@ test('[K5] waking does not make an event stream look slow', async () => {
   gone.abort()
   await done
 })
+
+test('[K6] many waits at once are no leak, which Node would warn of', async () => {
+  const world = new World(ok)
+  const { env, wake } = wakeable(settleEnv(world))
+  const warned: Error[] = []
+  const warn = (warning: Error) => warned.push(warning)
+  process.on('warning', warn)
+  const waits = Array.from({ length: 50 }, () => env.sleep(60_000, new AbortController().signal))
+  await world.pass(1)
+  wake()
+  await Promise.all(waits)
+  await new Promise(resolve => setImmediate(resolve))
+  process.off('warning', warn)
+  expect(warned).toEqual([])
+  expect(world.open.timers).toBe(0)
+})

@@ -5,7 +5,7 @@ export class Chance {
   readonly #generator: prng.PRNG
 
   constructor(seed: number) {
-    this.#generator = prng.create(seed)
+    this.#generator = prng.create(seed || 0xffffffff) // of 0 it makes nothing but zeros
   }
 
   fork(): Chance {

@@ -5,6 +5,7 @@ import { Ledger } from './ledger.ts'
 import { apply, type Entries, entriesOfUpdates } from './log.ts'
 import { Outbox } from './outbox.ts'
 import type { Place } from './place.ts'
+import { onSilence } from './silence.ts'
 
 export interface ReplicaParts {
   readonly doc: Y.Doc
@@ -24,6 +25,8 @@ export class Replica {
   readonly ledger = new Ledger()
   readonly outbox = new Outbox()
   readonly #parts: ReplicaParts
+  /** Ends what `onSilence` began. */
+  readonly #deafen: () => void
   #offset: Offset | undefined
   #basis: Offset | undefined
   #known = false
@@ -38,6 +41,7 @@ export class Replica {
     // What is in the document already may be news to the server.
     if (parts.doc.store.clients.size > 0) this.outbox.oweDifference(parts.now())
     parts.doc.on('update', this.#onUpdate)
+    this.#deafen = onSilence(parts.doc, () => this.#catchUp())
   }
 
   /** How far the log was read; undefined when all of it must be. */
@@ -152,6 +156,7 @@ export class Replica {
 
   destroy(): void {
     this.doc.off('update', this.#onUpdate)
+    this.#deafen()
   }
 
   #takePlace({ offset, ledger }: Place): void {
@@ -163,6 +168,16 @@ export class Replica {
     this.#offset = offset
     this.#basis = offset
     this.#known = true
+  }
+
+  /** The document changed, and only it knows how. */
+  #catchUp(): void {
+    const { now, onEdit, onChange } = this.#parts
+    const missing = this.missing()
+    if (!missing) return
+    this.outbox.oweDifference(now())
+    onEdit(missing)
+    onChange()
   }
 
   #tell(problems: readonly ProviderError[]): void {

@@ -1,0 +1,25 @@
+import type * as Y from 'yjs'
+
+/**
+ * Calls `tell` after changes of which Yjs told nobody. Once a listener of an update has thrown it tells nothing any more, neither
+ * of that change nor of those that follow.
+ * @returns how to stop
+ */
+export const onSilence = (doc: Y.Doc, tell: () => void): (() => void) => {
+  let isDue = false
+  let isOver = false
+  const look = () => {
+    isDue = false
+    if (!isOver && doc._transactionCleanups.length > 0) tell()
+  }
+  const begun = () => {
+    if (isDue) return
+    isDue = true
+    void Promise.resolve().then(look) // transactions end in the task they begin in
+  }
+  doc.on('beforeTransaction', begun)
+  return () => {
+    isOver = true
+    doc.off('beforeTransaction', begun)
+  }
+}

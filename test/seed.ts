@@ -53,7 +53,7 @@ const main = async (): Promise<number> => {
       process.stdout.write(usage)
       return 0
     }
-    seeds = positionals.map(text => (/^\d{1,9}$/.test(text) ? Number(text) : Number.NaN))
+    seeds = positionals.map(text => (/^\d{1,10}$/.test(text) ? Number(text) : Number.NaN))
   } catch {
     seeds = []
   }

@@ -9,6 +9,10 @@ export interface BannerActions {
   retry(): void
   /** Puts the text on the clipboard. @returns whether it is there */
   copyText(): Promise<boolean>
+  /** Goes on with the text as a document of a new name. */
+  continueAsNew(): Promise<void>
+  /** Lets go of the text, for the document that has the name now. */
+  openOther(): Promise<void>
 }
 
 export interface Situation {
@@ -17,6 +21,8 @@ export interface Situation {
   readonly keptIn: Keeper
   /** Why it stopped, when it did. */
   readonly reason: string | undefined
+  /** What became of the document on the server: another visit would stop here again. */
+  readonly fate: 'there' | 'deleted' | 'replaced'
 }
 
 const kept: Readonly<Record<Keeper, string>> = {
@@ -24,8 +30,13 @@ const kept: Readonly<Record<Keeper, string>> = {
   window: 'Changes are kept in this window',
 }
 
+const unsaved: Readonly<Record<Keeper, string>> = {
+  browser: 'Your last changes were not saved there; they are kept in this browser.',
+  window: 'Your last changes were not saved: copy the text before you reload.',
+}
+
 /** The band above the text: calm when the server is away for long, plain when nothing goes on without the person. */
-export const createBanner = ({ retry, copyText }: BannerActions): ((now: Situation) => void) => {
+export const createBanner = (does: BannerActions): ((now: Situation) => void) => {
   const banner = part('banner', HTMLElement)
   const title = part('banner-title', HTMLElement)
   const detail = part('banner-detail', HTMLElement)
@@ -51,26 +62,34 @@ export const createBanner = ({ retry, copyText }: BannerActions): ((now: Situati
       'away',
       'The server is not answering',
       `You can go on writing. ${kept[keptIn]} and sent as soon as the server is back.`,
-      button('action', 'Try now', retry),
+      button('action', 'Try now', does.retry),
     )
-  const stopped = ({ saved, reason = '' }: Situation) => {
-    const rescue = button('action', 'Copy text', async () => {
-      rescue.textContent = (await copyText()) ? 'Text copied' : 'Copy it by hand'
+  const stopped = ({ saved, reason = '', keptIn, fate }: Situation) => {
+    const copy = button('action', 'Copy text', async () => {
+      copy.textContent = (await does.copyText()) ? 'Text copied' : 'Copy it by hand'
     })
+    const renew = button('action action-strong', 'Continue as a new document', async () => {
+      renew.disabled = true
+      await does.continueAsNew().catch(() => {
+        renew.textContent = 'The server is away – try again'
+        renew.disabled = false
+      })
+    })
+    const reload = button('action action-strong', 'Reload', () => location.reload())
+    const other = button('action', 'Open the one that has its name', does.openOther)
     open(
       'stopped',
       'This document stopped here',
-      saved
-        ? `${reason} All changes had been saved; the text is still here.`
-        : `${reason} Your last changes were not saved: copy the text before you reload.`,
-      rescue,
-      button('action action-strong', 'Reload', () => location.reload()),
+      `${reason} ${saved ? 'All changes had been saved; the text is still here.' : unsaved[keptIn]}`,
+      copy,
+      ...(fate === 'replaced' ? [other] : []),
+      fate === 'there' ? reload : renew,
     )
   }
 
   return now => {
     const { state, saved, keptIn, reason } = now
-    const next = state === 'stopped' ? `stopped ${saved} ${reason}` : `${state} ${keptIn}`
+    const next = state === 'stopped' ? `stopped ${saved} ${keptIn} ${reason}` : `${state} ${keptIn}`
     if (next === shown) return
     shown = next
     close()

@@ -1,6 +1,7 @@
 import { type DurableStreamsProvider, ProviderCode, type ProviderError } from 'durable-streams-yjs'
-import { createBanner } from './banner.ts'
+import { createBanner, type Situation } from './banner.ts'
 import { part } from './page.ts'
+import { saveAsNew } from './rescue.ts'
 import { describe, type Facts, type Keeper, type State, type Words } from './status.ts'
 
 /** "Saving…" stays at least this long, so that the words do not flicker with every letter. It is never shown too late. */
@@ -12,8 +13,18 @@ const wordsAgeMs = 20_000
 export const watchConnection = (provider: DurableStreamsProvider, copyText: () => Promise<boolean>): void => {
   const offline = part('offline', HTMLButtonElement)
   const showWords = createStatus()
-  const showBanner = createBanner({ retry: () => reconnect(), copyText })
+  const showBanner = createBanner({
+    retry: () => reconnect(),
+    copyText,
+    continueAsNew: async () => leaveFor(await saveAsNew(provider.doc)),
+    openOther: async () => {
+      await provider.clearLocal()
+      leaveFor(location.pathname)
+    },
+  })
   let offlineByChoice = false
+  let leaving = false
+  let fate: Situation['fate'] = 'there'
   let error: Facts['error']
   let keptIn: Keeper = 'indexedDB' in window ? 'browser' : 'window'
 
@@ -29,10 +40,14 @@ export const watchConnection = (provider: DurableStreamsProvider, copyText: () =
       now: Date.now(),
     })
     showWords(words)
-    showBanner({ state: words.state, saved, keptIn, reason: error?.message })
+    showBanner({ state: words.state, saved, keptIn, reason: error?.message, fate })
     offline.setAttribute('aria-pressed', String(offlineByChoice))
     offline.disabled = words.state === 'stopped'
     part('offline-words', HTMLElement).textContent = offlineByChoice ? 'Back online' : 'Go offline'
+  }
+  const leaveFor = (path: string) => {
+    leaving = true
+    location.assign(path)
   }
   const reconnect = () => {
     provider.disconnect()
@@ -51,7 +66,11 @@ export const watchConnection = (provider: DurableStreamsProvider, copyText: () =
   provider.on('error', failure => {
     // Nothing is wrong with the server then, but this promise of ours is not kept.
     if (failure.code === ProviderCode.localStoreFailed) keptIn = 'window'
-    else if (!error?.fatal) error = { message: sentenceOf(failure), fatal: failure.fatal }
+    else if (!error?.fatal) {
+      error = { message: sentenceOf(failure), fatal: failure.fatal }
+      if (failure.condition === 'deleted') fate = 'deleted'
+      if (failure.condition === 'reset') fate = 'replaced'
+    }
     show()
   })
   // How many edits wait changes with each of them.
@@ -61,7 +80,7 @@ export const watchConnection = (provider: DurableStreamsProvider, copyText: () =
   window.addEventListener('online', show)
   window.addEventListener('offline', show)
   window.addEventListener('beforeunload', event => {
-    if (!provider.saved && keptIn === 'window') event.preventDefault()
+    if (!provider.saved && keptIn === 'window' && !leaving) event.preventDefault()
   })
   offline.addEventListener('click', () => {
     offlineByChoice = !offlineByChoice

@@ -63,6 +63,7 @@ createToolbar(part('toolbar', HTMLElement), editor)
 createThemeButton()
 createShareButton()
 watchTabs(provider)
+provider.on('readonly', isReadOnly => editor.setEditable(!isReadOnly))
 watchConnection(provider, () => copy(editor.getText({ blockSeparator: '\n\n' })))
 
 // "Opening…" until the document's content can be here; writing is possible all the while.

@@ -3,7 +3,7 @@ import { entriesOfUpdates } from '../log.ts'
 import type { Cue } from '../phase.ts'
 import { enter, helloOf } from './handshake.ts'
 import { limits } from './limits.ts'
-import type { Said, TabLink } from './message.ts'
+import type { Said, Tab, TabLink } from './message.ts'
 import { type Pulse, watch } from './pulse.ts'
 import type { Stay } from './seat-parts.ts'
 
@@ -107,10 +107,10 @@ export class Following {
   /** The answer to this tab's hello. */
   heardWelcome(from: string, welcome: Welcome): void {
     if (!this.#isOn) return
-    const { id, roster, lineage, say, onFollow, onFailure, onCue, onTabs } = this.#parts
+    const { roster, lineage, say, onFollow, onFailure, onCue, onTabs } = this.#parts
     const named = new Set(welcome.tabs.map(tab => tab.id))
     for (const known of this.#known) if (!named.has(known)) roster.forget(known)
-    for (const tab of welcome.tabs) if (tab.id !== id) roster.meet(tab)
+    this.#meet(welcome.tabs)
     if (from !== this.#leader) onFollow()
     const answer = enter(this.#parts, from, welcome)
     if (answer === 'reset') {
@@ -125,6 +125,11 @@ export class Following {
     onCue(cueOf[welcome.link])
     onTabs()
     if (!isComplete) this.greet()
+  }
+
+  /** Who is there, as the leader tells a newcomer: the newcomer's hello may have passed before this tab listened. */
+  heardTabs(from: string, tabs: readonly Tab[]): void {
+    if (from === this.#leader) this.#meet(tabs)
   }
 
   heardNews(from: string, news: News): void {
@@ -157,6 +162,11 @@ export class Following {
 
   get #isOn(): boolean {
     return this.#trust !== undefined
+  }
+
+  #meet(tabs: readonly Tab[]): void {
+    const { id, roster } = this.#parts
+    for (const tab of tabs) if (tab.id !== id) roster.meet(tab)
   }
 
   #ask(): void {

@@ -155,6 +155,7 @@ export class Seat {
         return
       case 'welcome':
         if (message.to === this.#id) this.#following.heardWelcome(from, message)
+        else this.#following.heardTabs(from, message.tabs)
         return
       case 'teach':
         if (message.to === this.#id) this.#leading.heardTeach(message)

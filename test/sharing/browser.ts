@@ -33,6 +33,8 @@ export class Browser {
   loses = false
   /** What its tabs have and did not give back. */
   readonly holdings = { channels: 0, locks: 0 }
+  /** What a tab was not yet there to hear, by its number. */
+  misses: (tab: number, message: Message) => boolean = () => false
   /** What tabs said to each other, in order. */
   readonly said: Message[] = []
   readonly #ground: Ground
@@ -53,6 +55,7 @@ export class Browser {
   open(options: TabOptions = {}): Tab {
     const life = new Life(this.#ground.clock)
     const { locks, openChannel } = this.origin.tab(life)
+    const number = this.tabs.length
     const tab = new Tab(`${this.name}, tab ${this.tabs.length + 1}`, {
       ground: this.#ground,
       browser: this,
@@ -66,7 +69,7 @@ export class Browser {
       },
       openChannel: name => {
         if (this.options.channels === false) throw new DOMException('not here', 'SecurityError')
-        return this.#overhear(openChannel(name))
+        return this.#overhear(openChannel(name), number)
       },
       openLocal:
         this.options.openLocal ?? this.shelf.opener(life, this.#ground.clock, this.#ground.chance.fork()),
@@ -101,18 +104,23 @@ export class Browser {
     return this.said.filter(message => message.kind === kind).length
   }
 
-  #overhear(channel: Channel): Channel {
-    const post = channel.postMessage.bind(channel)
-    channel.postMessage = message => {
-      post(message)
-      if (isMessage(message)) this.said.push(message)
-    }
-    const close = channel.close.bind(channel)
+  /** @param tab whose channel it is: 0 is the first that was opened */
+  #overhear(channel: Channel, tab: number): Channel {
     this.holdings.channels++
-    channel.close = () => {
-      this.holdings.channels--
-      close()
+    const overheard: Channel = {
+      onmessage: null,
+      postMessage: message => {
+        channel.postMessage(message)
+        if (isMessage(message)) this.said.push(message)
+      },
+      close: () => {
+        this.holdings.channels--
+        channel.close()
+      },
     }
-    return channel
+    channel.onmessage = event => {
+      if (!isMessage(event.data) || !this.misses(tab, event.data)) overheard.onmessage?.(event)
+    }
+    return overheard
   }
 }

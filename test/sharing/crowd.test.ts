@@ -229,3 +229,19 @@ test('[T72] a browser that has channels, but none for this page, leaves each tab
   tabs[0]?.leave()
   await scene.until('what it typed last arrived', () => scene.logged === 'xy', 1_000)
 })
+
+test('[T90] a newcomer whose hello passed a tab that was not yet listening is counted there all the same', async () => {
+  const scene = new Scene()
+  const browser = scene.browser()
+  browser.open()
+  browser.open()
+  await scene.settle()
+  browser.misses = (tab, { kind }) => tab === 1 && kind === 'hello'
+  browser.open()
+  await scene.settle()
+  const counts = () => browser.present.map(({ provider }) => provider.tabs?.count)
+  expect(counts()).toEqual([3, 3, 3])
+  browser.tabs[2]?.close()
+  await scene.pass(1_000)
+  expect(counts()).toEqual([2, 2])
+})

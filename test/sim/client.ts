@@ -345,7 +345,7 @@ export class SimulatedClient {
       if (tabs?.leading && !this.#leads) {
         this.reigns++
         this.mark = this.#world.journal.frames.length
-      }
+      } else if (this.#leads && !tabs?.leading) this.mark = this.#world.mark() // it takes another tab's word again
       this.#leads = tabs?.leading === true
     })
     provider.on('error', error => this.#hearError(error))

@@ -348,10 +348,11 @@ class Leg {
     })
   }
 
-  /** The client has no more interest: the server is told, as fast as the line allows. */
+  /** The client has no more interest: the server is told, as fast as the line allows, if the device lives to say it. */
   leave(): void {
     if (this.#left) return
     this.#left = true
+    this.abandon()
     this.#later(this.fate.upMs, () => {
       this.#forget()
       this.#server.abort(new DOMException('the client left', 'AbortError'))

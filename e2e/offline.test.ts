@@ -98,6 +98,8 @@ test('the browser forgets the database under an open page: nothing that is in th
   const log = await readLog(service.url, 'evicted')
   expect(log.text).toBe(text)
   expect(log.written).toBe(sorted(text))
+  // The browser takes its time to let anything be stored again.
+  await vi.waitFor(async () => expect(await ada.page.evaluate(countStored)).toBeGreaterThan(0), patience)
   await service.kill()
   await ada.type('Anew. ')
   await ada.page.reload()
@@ -127,6 +129,23 @@ test('a database full of nonsense is recovered from the service', async ({ profi
   await reads(back, 'On the server. And on.')
   expect(back.errors).toEqual([])
 })
+
+/** How many updates the databases of the page's origin hold. */
+const countStored = async (): Promise<number> => {
+  const done = <Result>(request: IDBRequest<Result>): Promise<Result> =>
+    new Promise((resolve, reject) => {
+      request.onsuccess = () => resolve(request.result)
+      request.onerror = () => reject(request.error)
+    })
+  let stored = 0
+  for (const { name = '' } of await indexedDB.databases()) {
+    const database = await done(indexedDB.open(name))
+    if (database.objectStoreNames.contains('updates'))
+      stored += await done(database.transaction('updates').objectStore('updates').count())
+    database.close()
+  }
+  return stored
+}
 
 /** Overwrites every value of every database of the page's origin. @returns how many */
 const spoil = async (): Promise<number> => {

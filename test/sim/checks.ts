@@ -104,6 +104,19 @@ export const checkServer = async (
   url: string,
   journal: Journal,
 ): Promise<string | undefined> => {
+  for (;;) {
+    const { bytes } = journal
+    const wrong = await compareServer(server, url, journal)
+    // What a tab that is gone had under way may arrive while this is read.
+    if (wrong === undefined || journal.bytes === bytes) return wrong
+  }
+}
+
+const compareServer = async (
+  server: Incarnation,
+  url: string,
+  journal: Journal,
+): Promise<string | undefined> => {
   const replayed = journal.replay()
   const joiner = new Y.Doc()
   const { url: found, bytes, headers } = await get(server, withOffset(url, Sentinel.snapshot))

@@ -97,6 +97,8 @@ export class SimulatedClient {
   readonly #told: Told
   #states = 0
   #leads = false
+  /** Whether it hears just now what was said while it was frozen. */
+  #isWaking = false
   /** Whether the document holds what the provider was not told of. */
   #unheard = false
   /** Whether its observers still edit. */
@@ -203,6 +205,12 @@ export class SimulatedClient {
   thaw(): void {
     if (!this.present || !this.life.frozen) return
     this.note('is thawed')
+    // What its leader said meanwhile it hears first, and is for that instant where its leader was.
+    this.#isWaking = true
+    this.#world.clock.after(1, () => {
+      this.#isWaking = false
+      if (this.provider.status === 'connecting') this.mark = this.#world.mark()
+    })
     this.life.thaw()
     this.page.resume()
   }
@@ -317,7 +325,7 @@ export class SimulatedClient {
     provider.on('status', ({ status }) => {
       this.note(`is ${status}`)
       this.#told.status = status
-      if (status === 'connecting') this.mark = this.#world.mark()
+      if (status === 'connecting' && !this.#isWaking) this.mark = this.#world.mark()
     })
     provider.on('saved', saved => {
       this.note(saved ? 'is saved' : 'is not saved')

@@ -14,6 +14,7 @@ export default defineConfig({
           name: 'unit',
           include: ['test/**/*.test.ts'],
           exclude: ['test/conformance/**', 'test/fuzz/**', 'test/interop/**', 'test/process/**'],
+          setupFiles: ['test/seeded.ts'],
           testTimeout: 30_000,
         },
       },

@@ -99,6 +99,8 @@ export class SimulatedClient {
   #leads = false
   /** Whether it hears just now what was said while it was frozen. */
   #isWaking = false
+  /** Whether it began a connection while it did. */
+  #beganWaking = false
   /** Whether the document holds what the provider was not told of. */
   #unheard = false
   /** Whether its observers still edit. */
@@ -209,7 +211,8 @@ export class SimulatedClient {
     this.#isWaking = true
     this.#world.clock.after(1, () => {
       this.#isWaking = false
-      if (this.provider.status === 'connecting') this.mark = this.#world.mark()
+      if (this.#beganWaking && this.provider.status === 'connecting') this.mark = this.#world.mark()
+      this.#beganWaking = false
     })
     this.life.thaw()
     this.page.resume()
@@ -325,7 +328,9 @@ export class SimulatedClient {
     provider.on('status', ({ status }) => {
       this.note(`is ${status}`)
       this.#told.status = status
-      if (status === 'connecting' && !this.#isWaking) this.mark = this.#world.mark()
+      if (status !== 'connecting') return
+      if (this.#isWaking) this.#beganWaking = true
+      else this.mark = this.#world.mark()
     })
     provider.on('saved', saved => {
       this.note(saved ? 'is saved' : 'is not saved')

@@ -5,14 +5,15 @@ export interface AwakeParts {
   /** Of a lock that nothing else is done with. */
   readonly name: string
   readonly signal: AbortSignal
-  /** Gives the watchers a sign of life. Does not throw. */
+  /** Says what only a tab that runs may say. Does not throw. */
   answer(): void
 }
 
 /**
- * A leader's part of the watch over it: one answer for all that asked meanwhile, and none while this tab is frozen. Chromium
- * goes on to deliver a frozen page's channel messages, of all its tasks those alone, so that a message has to be answered
- * from another one to prove anything. News of a lock is such a task, and unlike a timer it is on time in hidden tabs.
+ * What a leader says only while it runs, for followers rely on that: one answer for all that asked meanwhile, and none while
+ * this tab is frozen. Chromium goes on to deliver a frozen page's channel messages, of all its tasks those alone, so that a
+ * message has to be answered from another one to prove anything. News of a lock is such a task, and unlike a timer it is on
+ * time in hidden tabs.
  */
 export const answerWhenAwake = ({ locks, name, signal, answer }: AwakeParts): { asked(): void } => {
   let asking = false

@@ -3,10 +3,14 @@ import { learn, welcomeOf } from './handshake.ts'
 import type { Said, TabLink } from './message.ts'
 import type { Stay } from './seat-parts.ts'
 
+type Hello = Extract<Said, { kind: 'hello' }>
+
 /** What a tab does while it leads: tells the others what the server says, and welcomes those that come. */
 export class Leading {
   readonly #parts: Stay
   readonly #awake: { asked(): void }
+  /** Of tabs that wait for a welcome, the latest one of each. */
+  readonly #hellos = new Map<string, Hello>()
   #isOn = false
   #link: TabLink = 'connecting'
 
@@ -17,7 +21,7 @@ export class Leading {
       locks,
       name: `${name}:awake:${id}`,
       signal,
-      answer: () => this.tell({ kind: 'here' }),
+      answer: () => this.#answer(),
     })
   }
 
@@ -53,13 +57,11 @@ export class Leading {
     this.tell({ kind: 'link', link })
   }
 
-  heardHello(from: string, hello: Extract<Said, { kind: 'hello' }>): void {
+  /** Answered once this tab is known to run: one that follows a frozen leader hears nothing more. */
+  heardHello(from: string, hello: Hello): void {
     if (!this.#isOn) return
-    const { id, nearby, roster, lineage, say, standing } = this.#parts
-    const tabs = [...roster.others, { id, client: nearby?.client }]
-    const { leaders } = lineage
-    say(welcomeOf(this.#parts, hello, { to: from, link: this.#link, tabs, leaders }))
-    say({ kind: 'standing', standing: standing() })
+    this.#hellos.set(from, hello)
+    this.#awake.asked()
   }
 
   heardTeach(lesson: Extract<Said, { kind: 'teach' }>): void {
@@ -69,5 +71,21 @@ export class Leading {
 
   heardAsk(): void {
     if (this.#isOn) this.#awake.asked()
+  }
+
+  #answer(): void {
+    const hellos = [...this.#hellos]
+    this.#hellos.clear()
+    if (!this.#isOn) return
+    for (const [from, hello] of hellos) this.#welcome(from, hello)
+    this.#parts.say({ kind: 'here' })
+  }
+
+  #welcome(to: string, hello: Hello): void {
+    const { id, nearby, roster, lineage, say, standing } = this.#parts
+    const tabs = [...roster.others, { id, client: nearby?.client }]
+    const { leaders } = lineage
+    say(welcomeOf(this.#parts, hello, { to, link: this.#link, tabs, leaders }))
+    say({ kind: 'standing', standing: standing() })
   }
 }

@@ -247,6 +247,28 @@ test('[T17] a leader that was frozen and thawed keeps nobody for itself that gre
   }
 })
 
+test('[T91] a leader whose page is frozen, and which still hears the others, welcomes none of them', async () => {
+  for (const seed of [1, 2, 3, 4, 5, 6]) {
+    const scene = new Scene({ seed })
+    const browser = scene.browser()
+    const [first, ...others] = browser.openMany(3)
+    await scene.settle()
+    first?.freeze('page')
+    const leads = (): boolean => others.some(tab => tab.leads)
+    await scene.until('another leads', leads, 2_000)
+    others.push(browser.open())
+    await scene.settle()
+    const elsewhere = scene.browser().open()
+    await scene.settle()
+    elsewhere.type('x')
+    await scene.until('all read it', () => others.every(({ text }) => text === 'x'), 2_000)
+    first?.thaw()
+    await scene.settle()
+    expect([first?.text, first?.leads]).toEqual(['x', false])
+    expect(scene.wrong).toEqual([])
+  }
+})
+
 /** The tab that led is dead, the one that knows the document too is in no group, and the server is out of reach. */
 const knownToOne = async () => {
   const scene = new Scene()

@@ -164,7 +164,7 @@ export class SimulatedBrowser {
   }
 
   freeze(tab: SimulatedClient, ms: number): void {
-    tab.freeze()
+    tab.freeze(this.#chance.oneOf(['process', 'page']))
     this.#world.clock.after(ms, () => tab.thaw())
   }
 
@@ -243,7 +243,7 @@ export class SimulatedBrowser {
   /** The lid is closed, and opened later: nothing ran meanwhile but the clock. */
   sleep(ms: number, skewMs: number): void {
     this.note(`sleeps for ${ms} ms, or ${ms + skewMs} by its clock`)
-    for (const tab of this.present) tab.freeze()
+    for (const tab of this.present) tab.freeze('process')
     this.line.part(ms)
     this.#world.clock.after(ms, () => {
       this.#skewMs += skewMs

@@ -180,7 +180,7 @@ export class SimulatedClient {
     this.note(`is hidden for ${ms} ms`)
     this.page.hide()
     this.#world.clock.after(1, () => {
-      if (this.page.hidden) this.freeze()
+      if (this.page.hidden) this.freeze('process')
     })
     this.#world.clock.after(ms, () => this.show())
   }
@@ -197,11 +197,11 @@ export class SimulatedClient {
     return this.present && !this.page.hidden && !this.life.frozen
   }
 
-  /** Nothing runs in the page from now on: no timer, no answer, no message. */
-  freeze(): void {
+  /** Nothing runs in the page from now on: no timer, no answer, and no message where its whole process is frozen. */
+  freeze(what: 'process' | 'page'): void {
     if (!this.present || this.life.frozen) return
-    this.note('is frozen')
-    this.life.freeze()
+    this.note(`is frozen with its ${what}`)
+    this.life.freeze(what)
   }
 
   thaw(): void {

@@ -36,3 +36,11 @@ const nouns = things.split(' ')
 /** A fresh name that can be read aloud. @param random a number in [0, 1) */
 export const freshDocumentName = (random: () => number): string =>
   [adjectives, places, nouns].map(words => words[Math.floor(random() * words.length)]).join('-')
+
+const letters = '0123456789abcdefghijklmnopqrstuvwxyz'
+
+/** A fresh name that nobody else has: one that can be read aloud, and five letters. @param random a number in [0, 1) */
+export const unusedDocumentName = (random: () => number): string => {
+  const tail = Array.from({ length: 5 }, () => letters[Math.floor(random() * letters.length)])
+  return `${freshDocumentName(random)}-${tail.join('')}`
+}

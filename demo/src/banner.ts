@@ -1,3 +1,4 @@
+import type { ProviderError } from 'durable-streams-yjs'
 import { button, part } from './page.ts'
 import type { Keeper, State } from './status.ts'
 
@@ -9,9 +10,9 @@ export interface BannerActions {
   retry(): void
   /** Puts the text on the clipboard. @returns whether it is there */
   copyText(): Promise<boolean>
-  /** Goes on with the text as a document of a new name. */
+  /** Goes on with the text as a document of a new name. Waits while the server is away. Rejects when it refuses. */
   continueAsNew(): Promise<void>
-  /** Lets go of the text, for the document that has the name now. */
+  /** Lets go of the text, for the document that has the name now. Rejects when the browser does not let go of it. */
   openOther(): Promise<void>
 }
 
@@ -20,9 +21,7 @@ export interface Situation {
   readonly saved: boolean
   readonly keptIn: Keeper
   /** Why it stopped, when it did. */
-  readonly reason: string | undefined
-  /** What became of the document on the server: another visit would stop here again. */
-  readonly fate: 'there' | 'deleted' | 'replaced'
+  readonly error: Pick<ProviderError, 'message' | 'condition'> | undefined
 }
 
 const kept: Readonly<Record<Keeper, string>> = {
@@ -31,7 +30,7 @@ const kept: Readonly<Record<Keeper, string>> = {
 }
 
 const unsaved: Readonly<Record<Keeper, string>> = {
-  browser: 'Your last changes were not saved there; they are kept in this browser.',
+  browser: 'Your last changes were not saved on the server; they are kept in this browser.',
   window: 'Your last changes were not saved: copy the text before you reload.',
 }
 
@@ -64,32 +63,39 @@ export const createBanner = (does: BannerActions): ((now: Situation) => void) =>
       `You can go on writing. ${kept[keptIn]} and sent as soon as the server is back.`,
       button('action', 'Try now', does.retry),
     )
-  const stopped = ({ saved, reason = '', keptIn, fate }: Situation) => {
-    const copy = button('action', 'Copy text', async () => {
-      copy.textContent = (await does.copyText()) ? 'Text copied' : 'Copy it by hand'
+  const copy = button('action', 'Copy text', async () => {
+    copy.textContent = (await does.copyText()) ? 'Text copied' : 'Copy it by hand'
+  })
+  const renew = button('action action-strong', 'Continue as a new document', async () => {
+    renew.disabled = true
+    renew.textContent = 'Saving it, as soon as the server answers…'
+    await does.continueAsNew().catch(() => {
+      renew.textContent = 'The server refused it – try again'
+      renew.disabled = false
     })
-    const renew = button('action action-strong', 'Continue as a new document', async () => {
-      renew.disabled = true
-      await does.continueAsNew().catch(() => {
-        renew.textContent = 'The server is away – try again'
-        renew.disabled = false
-      })
+  })
+  const reload = button('action action-strong', 'Reload', () => location.reload())
+  const other = button('action', 'Open the one that has its name', async () => {
+    await does.openOther().catch(() => {
+      other.textContent = 'The browser keeps the old text – try again'
     })
-    const reload = button('action action-strong', 'Reload', () => location.reload())
-    const other = button('action', 'Open the one that has its name', does.openOther)
+  })
+  const stopped = ({ saved, error, keptIn }: Situation) => {
+    // Where the document is no more, another visit would stop here again.
+    const isGone = error?.condition === 'deleted' || error?.condition === 'reset'
     open(
       'stopped',
       'This document stopped here',
-      `${reason} ${saved ? 'All changes had been saved; the text is still here.' : unsaved[keptIn]}`,
+      `${error?.message ?? ''} ${saved ? 'All changes had been saved; the text is still here.' : unsaved[keptIn]}`,
       copy,
-      ...(fate === 'replaced' ? [other] : []),
-      fate === 'there' ? reload : renew,
+      ...(error?.condition === 'reset' ? [other] : []),
+      isGone ? renew : reload,
     )
   }
 
   return now => {
-    const { state, saved, keptIn, reason } = now
-    const next = state === 'stopped' ? `stopped ${saved} ${keptIn} ${reason}` : `${state} ${keptIn}`
+    const { state, saved, keptIn, error } = now
+    const next = state === 'stopped' ? `stopped ${saved} ${keptIn} ${error?.message}` : `${state} ${keptIn}`
     if (next === shown) return
     shown = next
     close()

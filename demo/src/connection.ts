@@ -1,8 +1,8 @@
 import { type DurableStreamsProvider, ProviderCode, type ProviderError } from 'durable-streams-yjs'
-import { createBanner, type Situation } from './banner.ts'
+import { createBanner } from './banner.ts'
 import { part } from './page.ts'
 import { saveAsNew } from './rescue.ts'
-import { describe, type Facts, type Keeper, type State, type Words } from './status.ts'
+import { describe, type Keeper, type State, type Words } from './status.ts'
 
 /** "Saving…" stays at least this long, so that the words do not flicker with every letter. It is never shown too late. */
 const settleMs = 600
@@ -24,8 +24,7 @@ export const watchConnection = (provider: DurableStreamsProvider, copyText: () =
   })
   let offlineByChoice = false
   let leaving = false
-  let fate: Situation['fate'] = 'there'
-  let error: Facts['error']
+  let error: Pick<ProviderError, 'message' | 'fatal' | 'condition'> | undefined
   let keptIn: Keeper = 'indexedDB' in window ? 'browser' : 'window'
 
   const show = () => {
@@ -40,7 +39,7 @@ export const watchConnection = (provider: DurableStreamsProvider, copyText: () =
       now: Date.now(),
     })
     showWords(words)
-    showBanner({ state: words.state, saved, keptIn, reason: error?.message, fate })
+    showBanner({ state: words.state, saved, keptIn, error })
     offline.setAttribute('aria-pressed', String(offlineByChoice))
     offline.disabled = words.state === 'stopped'
     part('offline-words', HTMLElement).textContent = offlineByChoice ? 'Back online' : 'Go offline'
@@ -67,9 +66,8 @@ export const watchConnection = (provider: DurableStreamsProvider, copyText: () =
     // Nothing is wrong with the server then, but this promise of ours is not kept.
     if (failure.code === ProviderCode.localStoreFailed) keptIn = 'window'
     else if (!error?.fatal) {
-      error = { message: sentenceOf(failure), fatal: failure.fatal }
-      if (failure.condition === 'deleted') fate = 'deleted'
-      if (failure.condition === 'reset') fate = 'replaced'
+      const { fatal, condition } = failure
+      error = { message: sentenceOf(failure), fatal, condition }
     }
     show()
   })
@@ -92,10 +90,9 @@ export const watchConnection = (provider: DurableStreamsProvider, copyText: () =
   show()
 }
 
-const sentenceOf = ({ code, message }: ProviderError): string => {
-  if (code === ProviderCode.documentDeleted) return 'It was deleted on the server.'
-  if (code === ProviderCode.documentReset)
-    return 'It was deleted on the server, and another one has its name now.'
+const sentenceOf = ({ condition, message }: ProviderError): string => {
+  if (condition === 'deleted') return 'It was deleted on the server.'
+  if (condition === 'reset') return 'It was deleted on the server, and another one has its name now.'
   return `${message.charAt(0).toLocaleUpperCase()}${message.slice(1).replace(/\.?$/, '.')}`
 }
 

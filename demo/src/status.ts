@@ -10,7 +10,7 @@ export interface Facts {
   /** What outlives the loss of the connection: this browser, or only the window. */
   readonly keptIn: Keeper
   /** The last failure since it was last connected and saved. */
-  readonly error: { readonly message: string; readonly fatal: boolean } | undefined
+  readonly error: { readonly fatal: boolean } | undefined
   /** The person pressed "Go offline". */
   readonly offlineByChoice: boolean
   /** What the browser says about the network. */

@@ -1,5 +1,11 @@
 import { describe, expect, test } from 'vitest'
-import { documentNameOf, freshDocumentName, pathOfDocument, titleOf } from '../../demo/document-name.ts'
+import {
+  documentNameOf,
+  freshDocumentName,
+  pathOfDocument,
+  titleOf,
+  unusedDocumentName,
+} from '../../demo/document-name.ts'
 
 describe('a document name', () => {
   test.each([
@@ -35,6 +41,15 @@ describe('a document name', () => {
     for (const chance of [0, 0.5, 0.999_999]) {
       const name = freshDocumentName(() => chance)
       expect(name).toMatch(/^[a-z]+-[a-z]+-[a-z]+$/)
+      expect(documentNameOf(`/${name}`)).toBe(name)
+    }
+  })
+
+  test('that nobody else has is a fresh one with five more letters', () => {
+    for (const chance of [0, 0.5, 0.999_999]) {
+      const name = unusedDocumentName(() => chance)
+      expect(name).toMatch(/^[a-z]+-[a-z]+-[a-z]+-[0-9a-z]{5}$/)
+      expect(name.startsWith(freshDocumentName(() => chance))).toBe(true)
       expect(documentNameOf(`/${name}`)).toBe(name)
     }
   })

@@ -15,8 +15,8 @@ const facts = (given: Partial<Facts> = {}): Facts => ({
   ...given,
 })
 const waiting = (unsaved: number) => ({ saved: false, unsaved })
-const network = { message: 'connect refused', fatal: false }
-const refused = { message: 'it was deleted', fatal: true }
+const network = { fatal: false }
+const refused = { fatal: true }
 
 describe('the words about connection and edits', () => {
   test.each<[string, Partial<Facts>, string, string, string]>([

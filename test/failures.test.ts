@@ -28,6 +28,16 @@ test('a file that could not be run is named with the reason', () => {
   expect(failuresIn([broken], '/here')).toEqual(['b.test.ts\n  no such module'])
 })
 
+test('a skipped test is named as such', () => {
+  const skipped = { fullName: 'may hold', status: 'skipped' }
+  expect(
+    failuresIn(
+      [{ name: 'd.test.ts', status: 'passed', message: '', assertionResults: [passed, skipped] }],
+      '/',
+    ),
+  ).toEqual(['d.test.ts: may hold\n  skipped'])
+})
+
 test('what passed is not named', () => {
   expect(
     failuresIn([{ name: '/here/c.test.ts', status: 'passed', message: '', assertionResults: [passed] }], '/'),

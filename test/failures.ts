@@ -13,16 +13,20 @@ export interface FileResult {
 
 const mostLines = 12 // of each error: its message, and where it was thrown
 
-/** Each failed test, and each file that could not be run: its file, its name, and the beginning of its errors. */
+/**
+ * Each failed test, and each file that could not be run: its file, its name, and the beginning of its errors. A test that was
+ * skipped is one of them: everything here must hold.
+ */
 export const failuresIn = (files: readonly FileResult[], root: string): readonly string[] =>
   files.flatMap(({ name, status, message, assertionResults }) => {
     const file = name.startsWith(`${root}/`) ? name.slice(root.length + 1) : name
-    const failed = assertionResults.filter(test => test.status === 'failed')
-    if (failed.length === 0) return status === 'failed' ? [`${file}\n${beginning(message)}`] : []
-    return failed.map(
-      ({ fullName, failureMessages = [] }) =>
-        `${file}: ${fullName}\n${failureMessages.map(beginning).join('\n')}`,
-    )
+    const failed = assertionResults.flatMap(({ fullName, status, failureMessages = [] }) => {
+      if (status === 'passed') return []
+      const why = status === 'failed' ? failureMessages.map(beginning).join('\n') : `  ${status}`
+      return [`${file}: ${fullName}\n${why}`]
+    })
+    // Also where a hook of the file failed, and no test did.
+    return failed.length === 0 && status === 'failed' ? [`${file}\n${beginning(message)}`] : failed
   })
 
 const beginning = (text: string): string =>

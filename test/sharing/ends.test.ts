@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { freezes } from '../sim/clock.ts'
 import { Scene } from './scene.ts'
 import type { Tab } from './tab.ts'
 
@@ -62,7 +63,7 @@ test('[T42] a caller that is not let in hears so in every tab, and nobody holds 
 })
 
 test('[T43] a document created anew while one tab was frozen is not merged with what that tab has', async () => {
-  for (const what of ['process', 'page'] as const) {
+  for (const what of freezes) {
     const scene = new Scene()
     const browser = scene.browser()
     const [first, second] = browser.openMany(2)

@@ -1,5 +1,6 @@
 import { expect, onTestFinished, test } from 'vitest'
 import { Query } from '../../protocol/index.ts'
+import { freezes } from '../sim/clock.ts'
 import { Scene } from './scene.ts'
 
 const posts = (requests: readonly string[]) =>
@@ -123,7 +124,7 @@ for (const seed of [1, 2, 3, 4, 5]) {
   })
 }
 
-for (const what of ['process', 'page'] as const) {
+for (const what of freezes) {
   test(`[T7] a leader whose ${what} is frozen is replaced within two seconds, and what it had under way is kept once`, async () => {
     const scene = new Scene()
     const browser = scene.browser()
@@ -352,7 +353,7 @@ test('[T13] a lead that changes hands with everything saved makes nobody send an
 })
 
 test('[T15] a follower that was frozen knows everything when it is thawed, whoever leads by then', async () => {
-  for (const what of ['process', 'page'] as const) {
+  for (const what of freezes) {
     const scene = new Scene()
     const browser = scene.browser()
     const [first, second, third] = browser.openMany(3)

@@ -2,7 +2,7 @@ import * as Y from 'yjs'
 import { Header, Query } from '../../protocol/index.ts'
 import { DurableStreamsProvider, type ProviderError, type ProviderOptions } from '../../provider/index.ts'
 import type { World } from '../../provider/world.ts'
-import type { Life } from '../sim/clock.ts'
+import type { Freeze, Life } from '../sim/clock.ts'
 import { ClockedAwareness } from '../sim/clocked-awareness.ts'
 import type { Desk, Line } from '../sim/network.ts'
 import { Page } from '../sim/page.ts'
@@ -147,7 +147,7 @@ export class Tab {
     this.life.end()
   }
 
-  freeze(what?: 'process' | 'page'): void {
+  freeze(what?: Freeze): void {
     this.life.freeze(what)
   }
 

@@ -2,7 +2,7 @@ import type { HeaderFunction, LiveMode } from '../../client/index.ts'
 import type { World } from '../../provider/world.ts'
 import type { Chance } from './chance.ts'
 import { type Beginning, SimulatedClient } from './client.ts'
-import { type Clock, Life } from './clock.ts'
+import { type Clock, freezes, Life } from './clock.ts'
 import { Held } from './held.ts'
 import type { Journal } from './journal.ts'
 import { Line } from './network.ts'
@@ -164,7 +164,7 @@ export class SimulatedBrowser {
   }
 
   freeze(tab: SimulatedClient, ms: number): void {
-    tab.freeze(this.#chance.oneOf(['process', 'page']))
+    tab.freeze(this.#chance.oneOf(freezes))
     this.#world.clock.after(ms, () => tab.thaw())
   }
 

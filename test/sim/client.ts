@@ -8,7 +8,7 @@ import {
 } from '../../provider/index.ts'
 import type { World } from '../../provider/world.ts'
 import type { Chance } from './chance.ts'
-import type { Clock, Life } from './clock.ts'
+import type { Clock, Freeze, Life } from './clock.ts'
 import { ClockedAwareness } from './clocked-awareness.ts'
 import { edit, editTogether, small } from './edits.ts'
 import { Held } from './held.ts'
@@ -198,7 +198,7 @@ export class SimulatedClient {
   }
 
   /** Nothing runs in the page from now on: no timer, no answer, and no message where its whole process is frozen. */
-  freeze(what: 'process' | 'page'): void {
+  freeze(what: Freeze): void {
     if (!this.present || this.life.frozen) return
     this.note(`is frozen with its ${what}`)
     this.life.freeze(what)
@@ -279,9 +279,7 @@ export class SimulatedClient {
     this.note('is left')
     this.present = false
     this.page.hide()
-    this.#world.clock.after(0, () => {
-      this.#end()
-    })
+    this.#world.clock.after(0, () => this.#end())
   }
 
   /** The tab crashes: no goodbye. */

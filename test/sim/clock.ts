@@ -90,6 +90,10 @@ const rest = async (): Promise<void> => {
   for (let round = 0; round < 2; round++) await new Promise<void>(resolve => setImmediate(resolve))
 }
 
+/** What can be frozen: a process, as systems do it, or its page alone, as Chromium does, which lets messages of other tabs through. */
+export const freezes = ['process', 'page'] as const
+export type Freeze = (typeof freezes)[number]
+
 /** A part of the world that can die: with it die its timers, unnoticed. Frozen, it lets them come too late instead. */
 export class Life {
   readonly #clock: Clock
@@ -157,8 +161,8 @@ export class Life {
       signal.addEventListener('abort', done)
     })
 
-  /** From now on no timer fires. `process`: as systems freeze; `page`: as Chromium does, which lets messages of other tabs through. */
-  freeze(what: 'process' | 'page' = 'process'): void {
+  /** From now on no timer fires. */
+  freeze(what: Freeze = 'process'): void {
     this.#late ??= []
     this.#deaf = what === 'process'
   }

@@ -75,7 +75,7 @@ export const revisit = async (stage: Stage): Promise<void> => {
     const tab = browser.open({ reaction: 'none' })
     await stage.converge('after a visit to what is kept')
     await stage.pass(promptMs)
-    if (!isKnown || plan.forgets) continue
+    if (!isKnown) continue
     const sent = [tab.desk.documentPosts, journal.bytes - bytes]
     if (sent.some(count => count > 0))
       trace.fail(tab.plan.name, `had nothing new, and sent ${sent[0]} requests, ${sent[1]} bytes`)

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { freezes, Group, type Tab } from './group.ts'
+import { freezes } from '../sim/clock.ts'
+import { Group, type Tab } from './group.ts'
 
 const seeds = Array.from({ length: 10 }, (_, at) => at + 1)
 

@@ -2,14 +2,11 @@ import { answerWhenAwake } from '../../provider/tabs/awake.ts'
 import { Election } from '../../provider/tabs/election.ts'
 import { watch } from '../../provider/tabs/pulse.ts'
 import { Chance } from '../sim/chance.ts'
-import { Clock, Life } from '../sim/clock.ts'
+import { Clock, type Freeze, Life } from '../sim/clock.ts'
 import { SimulatedOrigin, type SimulatedTab } from '../sim/origin.ts'
 
 const ask = 'does anybody lead?'
 const answer = 'I do'
-
-export type Freeze = Parameters<Life['freeze']>[0]
-export const freezes = ['process', 'page'] as const
 
 /** Tabs of one origin that elect a leader and watch over it, as little else as that takes. */
 export class Group {
@@ -101,7 +98,7 @@ export class Tab {
     this.life.end()
   }
 
-  freeze(what: Freeze = 'process'): void {
+  freeze(what?: Freeze): void {
     this.#group.log.push(`${this.name} is frozen`)
     this.life.freeze(what)
   }

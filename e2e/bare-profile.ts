@@ -24,7 +24,7 @@ export class BareProfile {
     const browserContextId = this.#browserContextId
     const { targetId } = await this.#devtools.send('Target.createTarget', { url, browserContextId })
     const { sessionId } = await this.#devtools.send('Target.attachToTarget', { targetId, flatten: false })
-    return new BareTab(this.#devtools, sessionId)
+    return new BareTab(this.#devtools, targetId, sessionId)
   }
 
   async close(): Promise<void> {
@@ -33,15 +33,26 @@ export class BareProfile {
   }
 }
 
-/** A tab of the demo in such a profile. */
+/** A tab in such a profile. What it reads and types are the demo's. */
 export class BareTab {
   readonly #devtools: CDPSession
+  readonly #targetId: string
   readonly #sessionId: string
   #asked = 0
 
-  constructor(devtools: CDPSession, sessionId: string) {
+  constructor(devtools: CDPSession, targetId: string, sessionId: string) {
     this.#devtools = devtools
+    this.#targetId = targetId
     this.#sessionId = sessionId
+  }
+
+  async close(): Promise<void> {
+    await this.#devtools.send('Target.closeTarget', { targetId: this.#targetId })
+  }
+
+  /** Kills its renderer, which cannot answer any more: returns when the browser has the command. */
+  crash(): Promise<void> {
+    return this.#tell(++this.#asked, 'Page.crash')
   }
 
   freeze(): Promise<unknown> {
@@ -85,11 +96,15 @@ export class BareTab {
     }
     this.#devtools.on('Target.receivedMessageFromTarget', hear)
     try {
-      const message = JSON.stringify({ id, method, params })
-      await this.#devtools.send('Target.sendMessageToTarget', { sessionId: this.#sessionId, message })
+      await this.#tell(id, method, params)
       return JSON.parse(await vi.waitUntil(() => heard, { timeout: 10_000, interval: 5 })).result
     } finally {
       this.#devtools.off('Target.receivedMessageFromTarget', hear)
     }
+  }
+
+  async #tell(id: number, method: string, params = {}): Promise<void> {
+    const message = JSON.stringify({ id, method, params })
+    await this.#devtools.send('Target.sendMessageToTarget', { sessionId: this.#sessionId, message })
   }
 }

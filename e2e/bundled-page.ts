@@ -1,9 +1,10 @@
+import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 
 /** A page of nothing but one module, with all that it imports. */
-export const bundledPage = async (file: string): Promise<string> => {
+export const bundledPage = async (file: string | URL): Promise<string> => {
   const { outputFiles } = await build({
-    entryPoints: [file],
+    entryPoints: [typeof file === 'string' ? file : fileURLToPath(file)],
     bundle: true,
     write: false,
     outdir: '.',

@@ -1,8 +1,7 @@
-import { expect, vi } from 'vitest'
+import { expect } from 'vitest'
 import { test } from './openings.ts'
+import { allRead } from './texts.ts'
 import { Window } from './window.ts'
-
-const patience = { timeout: 30_000, interval: 50 }
 
 /** Where the time of day can be set, as a person or a time server does: it jumps, and timers run on. */
 const settable = (): void => {
@@ -31,9 +30,7 @@ test('a clock that is set hours ahead and hours back stops nothing', async ({
       const words = `${hours} hours. `
       await window.type(words)
       typed += words
-      await Promise.all(
-        [ada, ben].map(each => vi.waitFor(async () => expect(await each.text()).toBe(typed), patience)),
-      )
+      await allRead([ada, ben], typed)
       await Promise.all([ada.says('all changes saved'), ben.says('all changes saved')])
     }
     await ada.person('Ben').waitFor({ state: 'attached' })

@@ -1,12 +1,8 @@
-import { expect, vi } from 'vitest'
+import { expect } from 'vitest'
 import { readLog, sorted } from './log.ts'
 import { test } from './openings.ts'
+import { reads } from './texts.ts'
 import { Window } from './window.ts'
-
-const patience = { timeout: 20_000, interval: 50 }
-
-const reads = (window: Window, text: string): Promise<void> =>
-  vi.waitFor(async () => expect(await window.text()).toBe(text), patience)
 
 const press = (window: Window, name: string): Promise<void> =>
   window.page.getByRole('button', { name, exact: true }).click()

@@ -3,13 +3,14 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { type Server, startServer } from '../server/index.ts'
 import { snippet, snippets } from '../test/readme/snippets.ts'
 import { answer } from './bundled-page.ts'
+import { sorted } from './log.ts'
 import { pageOf } from './snippet-page.ts'
+import { agree, patience, reads } from './texts.ts'
 import { launch } from './window.ts'
 
 /** Each example of docs/editors.md as it stands there, in two windows with a person each. */
 
 const file = 'docs/editors.md'
-const patience = { timeout: 60_000, interval: 50 }
 const pages = new Map<string, string>()
 let browser: Browser
 let server: Server
@@ -69,10 +70,6 @@ class Person {
     }, this.#caret)
   }
 
-  async reads(text: string): Promise<void> {
-    await vi.waitFor(async () => expect(await this.text()).toBe(text), patience)
-  }
-
   caretOf(name: string) {
     return this.page.locator(this.#caret, { hasText: name })
   }
@@ -95,28 +92,24 @@ describe.each(editors)('the $heading example', ({ heading, language, editor, car
     const [ada, ben] = await Promise.all(addresses.map(url => Person.open(url, editor, caret)))
     if (!ada || !ben) throw new Error('no windows')
     await ada.page.keyboard.type('one ', { delay: 5 })
-    await ben.reads('one ')
+    await reads(ben, 'one ')
     await ben.caretOf('Ada').waitFor({ state: 'attached' })
     await ben.page.keyboard.press('Control+End')
     await ben.page.keyboard.type('two ', { delay: 5 })
-    await ada.reads('one two ')
+    await reads(ada, 'one two ')
     await ada.caretOf('Ben').waitFor({ state: 'attached' })
 
-    const letters = [...'one two ', ...'a'.repeat(30), ...'b'.repeat(30)].toSorted().join('')
     await Promise.all([
       ada.page.keyboard.type('a'.repeat(30), { delay: 2 }),
       ben.page.keyboard.type('b'.repeat(30), { delay: 2 }),
     ])
-    await vi.waitFor(async () => {
-      expect(await ben.text()).toBe(await ada.text())
-      expect([...(await ada.text())].toSorted().join('')).toBe(letters)
-    }, patience)
+    expect(sorted(await agree(ada, ben))).toBe(sorted(`one two ${'ab'.repeat(30)}`))
 
     await vi.waitFor(async () => {
       await ada.page.keyboard.press('Control+z')
       expect(await ada.text()).not.toMatch(/a|one/)
     }, patience)
-    await ben.reads(`two ${'b'.repeat(30)}`)
+    await reads(ben, `two ${'b'.repeat(30)}`)
     await ada.page.keyboard.press('Control+y')
     await vi.waitFor(async () => expect(await ben.text()).toContain('one '), patience)
 

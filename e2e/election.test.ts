@@ -1,7 +1,9 @@
 import type { Browser } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
 import { lockStory } from '../test/tabs/lock-scenario.ts'
-import { ElectionProfile, type Tab } from './election-profile.ts'
+import type { BareTab } from './bare-profile.ts'
+import { ElectionProfile } from './election-profile.ts'
+import { patience } from './texts.ts'
 import { launch } from './window.ts'
 
 /** What is promised, in milliseconds. The simulation tests it to the millisecond, without other programs on its processor. */
@@ -29,7 +31,10 @@ const expectPrompt = (what: string, times: readonly number[]): void => {
 }
 
 /** Ends one leader after another, each with two tabs waiting behind it. @returns milliseconds of each hand-over */
-const successions = async (rounds: number, end: (tab: Tab) => Promise<void>): Promise<readonly number[]> => {
+const successions = async (
+  rounds: number,
+  end: (tab: BareTab) => Promise<void>,
+): Promise<readonly number[]> => {
   const times: number[] = []
   const line = [await profile.tab(), await profile.tab()]
   for (let round = 0; round < rounds; round++) {
@@ -38,7 +43,7 @@ const successions = async (rounds: number, end: (tab: Tab) => Promise<void>): Pr
     if (!leader || !heir) throw new Error('nobody is left')
     await profile.hears('leads', { tab: leader.name })
     const began = Date.now()
-    await end(leader)
+    await end(leader.tab)
     times.push((await profile.hears('leads', { tab: heir.name })).at - began)
     line.shift()
   }
@@ -61,14 +66,14 @@ test('[G5] [G6] a frozen leader is deposed within two seconds, and learns of it 
   const tabs = [await profile.tab(), await profile.tab()]
   let { tab: name } = await profile.hears('leads')
   for (let round = 0; round < 10; round++) {
-    const leader = tabs.find(tab => tab.name === name)
+    const leader = tabs.find(one => one.name === name)
     if (!leader) throw new Error(`${name} is no tab`)
     const began = Date.now()
-    await leader.freeze()
+    await leader.tab.freeze()
     const next = await profile.hears('leads', { after: began })
     times.push(next.at - began)
     expect(profile.told.filter(({ tab, at }) => tab === name && at > next.at)).toEqual([])
-    await leader.thaw()
+    await leader.tab.thaw()
     await profile.hears('ends', { tab: name, after: began })
     name = next.tab
   }
@@ -79,10 +84,10 @@ test('[L2] [L3] a tab learns that others were closed or crashed, and not that on
   const [closed, crashed, frozen] = [await profile.tab(), await profile.tab(), await profile.tab()]
   const names = [closed, crashed, frozen].map(({ name }) => `follow=${encodeURIComponent(name)}`)
   const watcher = await profile.tab(names.join('&'))
-  await frozen.freeze()
-  await closed.close()
+  await frozen.tab.freeze()
+  await closed.tab.close()
   await profile.hears(`misses ${closed.name}`, { tab: watcher.name })
-  await crashed.crash()
+  await crashed.tab.crash()
   await profile.hears(`misses ${crashed.name}`, { tab: watcher.name })
   expect(profile.told.filter(({ event }) => event.endsWith(frozen.name))).toEqual([])
 })
@@ -90,6 +95,6 @@ test('[L2] [L3] a tab learns that others were closed or crashed, and not that on
 test('[O1] the locks of this browser do what the simulated ones do', async () => {
   const { name } = await profile.tab('scenario')
   const told = () => profile.told.filter(({ tab, event }) => tab === name && event !== 'lives')
-  await vi.waitUntil(() => told().length > 0, { timeout: 30_000, interval: 20 })
+  await vi.waitUntil(() => told().length > 0, patience)
   expect(told().map(({ event }) => event)).toEqual([lockStory.join('\n')])
 })

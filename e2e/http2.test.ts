@@ -5,9 +5,9 @@ import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { makeCertificate } from '../test/certificate.ts'
 import { Service } from './service.ts'
+import { patience, reads } from './texts.ts'
 import { launch, Window } from './window.ts'
 
-const patience = { timeout: 30_000, interval: 50 }
 let browser: Browser
 let service: Service
 let folder: string
@@ -43,9 +43,9 @@ test('over HTTP/2 eight documents in tabs of one profile are live at once, each 
   const others = await browser.newContext({ ignoreHTTPSErrors: true })
   for (const [at, tab] of tabs.entries()) {
     const other = await Window.openIn(others, `${service.url}/tab-${at}`)
-    await vi.waitFor(async () => expect(await other.text()).toBe(`${at} `), patience)
+    await reads(other, `${at} `)
     await other.type('and on', 0)
-    await vi.waitFor(async () => expect(await tab.text()).toBe(`${at} and on`), patience)
+    await reads(tab, `${at} and on`)
     await vi.waitFor(async () => expect(await tab.person('').count()).toBe(2), patience)
     await other.page.close()
   }

@@ -1,5 +1,6 @@
 import * as Y from 'yjs'
 import type { Offset } from '../protocol/index.ts'
+import { asked } from '../provider/local/database.ts'
 import { openIndexedDb } from '../provider/local/indexeddb.ts'
 import type { LocalStore } from '../provider/local/local-store.ts'
 import { localStoreContract } from '../test/contract/local-store.ts'
@@ -28,23 +29,17 @@ declare global {
   }
 }
 
-const result = <Result>(request: IDBRequest<Result>): Promise<Result> =>
-  new Promise((resolve, reject) => {
-    request.onsuccess = () => resolve(request.result)
-    request.onerror = () => reject(request.error)
-  })
-
 /** Beside the store that is tested, and like anyone who has the database open, out of the way when it is to be deleted. */
 const updatesOf = async <Result>(
   name: string,
   act: (updates: IDBObjectStore) => IDBRequest<Result>,
 ): Promise<Result> => {
-  const db = await result(indexedDB.open(name))
+  const db = await asked(indexedDB.open(name))
   const transaction = db.transaction('updates', 'readwrite')
   const complete = new Promise(resolve => {
     transaction.oncomplete = resolve
   })
-  const found = await result(act(transaction.objectStore('updates')))
+  const found = await asked(act(transaction.objectStore('updates')))
   await complete
   db.close()
   return found

@@ -1,6 +1,5 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { fileURLToPath } from 'node:url'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import { localStoreContract } from '../test/contract/local-store.ts'
@@ -13,7 +12,7 @@ let address: string
 let context: BrowserContext
 
 beforeAll(async () => {
-  const html = await bundledPage(fileURLToPath(new URL('local-store-page.ts', import.meta.url)))
+  const html = await bundledPage(new URL('local-store-page.ts', import.meta.url))
   server = createServer((_, response) => {
     response.setHeader('Content-Type', 'text/html; charset=utf-8')
     response.end(html)

@@ -2,9 +2,8 @@ import { expect, vi } from 'vitest'
 import { type Asked, fairWeather } from '../test/faulty-proxy.ts'
 import { readLog, sorted } from './log.ts'
 import { test } from './openings.ts'
+import { agree, patience } from './texts.ts'
 import { Window } from './window.ts'
-
-const patience = { timeout: 20_000, interval: 50 }
 
 const isEdit = ({ line }: Asked): boolean => line.startsWith('POST ') && !line.includes('awareness=')
 
@@ -68,18 +67,18 @@ test('the service is killed again and again while two type: no letter is lost or
   for (const round of rounds) {
     const typing = Promise.all([ada.type(`${round} A `.repeat(4), 10), ben.type(`${round} B `.repeat(4), 10)])
     // In the middle of it, with requests under way.
-    await vi.waitFor(() => expect(proxy.underWay.some(isEdit)).toBe(true), { timeout: 20_000, interval: 1 })
+    await vi.waitFor(() => expect(proxy.underWay.some(isEdit)).toBe(true), { ...patience, interval: 1 })
     await service.kill()
     await typing
     await service.start()
   }
   await Promise.all([ada.says('all changes saved'), ben.says('all changes saved')])
-  await vi.waitFor(async () => expect(await ada.text()).toBe(await ben.text()), patience)
+  const text = await agree(ada, ben)
   const typed = sorted(rounds.map(round => `${round} A ${round} B `.repeat(4)).join(''))
-  expect(sorted(await ada.text())).toBe(typed)
+  expect(sorted(text)).toBe(typed)
   const log = await readLog(service.url, 'kills')
   expect(log.written).toBe(typed)
-  expect(log.text).toBe(await ada.text())
+  expect(log.text).toBe(text)
   expect([...ada.errors, ...ben.errors]).toEqual([])
   await Promise.all([ada.close(), ben.close()])
 }, 120_000)

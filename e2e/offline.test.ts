@@ -1,12 +1,8 @@
 import { expect, vi } from 'vitest'
 import { readLog, sorted } from './log.ts'
 import { test } from './openings.ts'
+import { agree, patience, reads } from './texts.ts'
 import { Window } from './window.ts'
-
-const patience = { timeout: 20_000, interval: 50 }
-
-const reads = (window: Window, text: string): Promise<void> =>
-  vi.waitFor(async () => expect(await window.text()).toBe(text), patience)
 
 test('with the service away a document opens, is edited, reloaded, closed and opened again, and then reaches the log once', async ({
   profile,
@@ -67,10 +63,10 @@ test('what others wrote while a window was away, and what it wrote, are both the
   await ben.says('all changes saved')
 
   const back = await Window.openIn(profile, address)
-  await vi.waitFor(async () => expect(await back.text()).toBe(await ben.text()), patience)
+  const text = await agree(back, ben)
   await back.says('all changes saved')
   const log = await readLog(service.url, 'both')
-  expect(log.text).toBe(await ben.text())
+  expect(log.text).toBe(text)
   expect(log.written).toBe(sorted('Start. Ada away. Ben here. '))
   await ben.close()
 })
@@ -99,7 +95,10 @@ test('the browser forgets the database under an open page: nothing that is in th
   expect(log.text).toBe(text)
   expect(log.written).toBe(sorted(text))
   // The browser takes its time to let anything be stored again.
-  await vi.waitFor(async () => expect(await ada.page.evaluate(countStored)).toBeGreaterThan(0), patience)
+  await vi.waitFor(
+    async () => expect((await ada.page.evaluate(values, false))['updates']).toBeGreaterThan(0),
+    patience,
+  )
   await service.kill()
   await ada.type('Anew. ')
   await ada.page.reload()
@@ -117,7 +116,7 @@ test('a database full of nonsense is recovered from the service', async ({ profi
   // A page of the same origin without a provider, which would have its own word to say.
   const vandal = await profile.newPage()
   await vandal.goto(`${site.url}/favicon.svg`)
-  expect(await vandal.evaluate(spoil)).toBeGreaterThan(0)
+  expect((await vandal.evaluate(values, true))['updates']).toBeGreaterThan(0)
   await vandal.close()
 
   const back = await Window.visit(profile, address)
@@ -130,42 +129,27 @@ test('a database full of nonsense is recovered from the service', async ({ profi
   expect(back.errors).toEqual([])
 })
 
-/** How many updates the databases of the page's origin hold. */
-const countStored = async (): Promise<number> => {
+/**
+ * How many values each store has, of all databases of the page's origin. If `spoils`, they are overwritten, where their keys
+ * stand beside them.
+ */
+const values = async (spoils: boolean): Promise<Record<string, number>> => {
   const done = <Result>(request: IDBRequest<Result>): Promise<Result> =>
     new Promise((resolve, reject) => {
       request.onsuccess = () => resolve(request.result)
       request.onerror = () => reject(request.error)
     })
-  let stored = 0
-  for (const { name = '' } of await indexedDB.databases()) {
-    const database = await done(indexedDB.open(name))
-    if (database.objectStoreNames.contains('updates'))
-      stored += await done(database.transaction('updates').objectStore('updates').count())
-    database.close()
-  }
-  return stored
-}
-
-/** Overwrites every value of every database of the page's origin. @returns how many */
-const spoil = async (): Promise<number> => {
-  const done = <Result>(request: IDBRequest<Result>): Promise<Result> =>
-    new Promise((resolve, reject) => {
-      request.onsuccess = () => resolve(request.result)
-      request.onerror = () => reject(request.error)
-    })
-  let spoilt = 0
+  const found: Record<string, number> = {}
   for (const { name = '' } of await indexedDB.databases()) {
     const database = await done(indexedDB.open(name))
     for (const storeName of database.objectStoreNames) {
-      const store = database.transaction(storeName, 'readwrite').objectStore(storeName)
-      for (const key of await done(store.getAllKeys())) {
-        if (store.keyPath !== null) continue
-        await done(store.put(new Uint8Array([1, 2, 255, 255, 255, 255, 255, 7]), key))
-        spoilt++
-      }
+      const store = database.transaction(storeName, spoils ? 'readwrite' : 'readonly').objectStore(storeName)
+      const keys = await done(store.getAllKeys())
+      found[storeName] = (found[storeName] ?? 0) + keys.length
+      if (!spoils || store.keyPath !== null) continue
+      for (const key of keys) await done(store.put(new Uint8Array([1, 2, 255, 255, 255, 255, 255, 7]), key))
     }
     database.close()
   }
-  return spoilt
+  return found
 }

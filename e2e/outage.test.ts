@@ -1,5 +1,7 @@
 import { expect, vi } from 'vitest'
+import { sorted } from './log.ts'
 import { test } from './openings.ts'
+import { agree, patience, reads } from './texts.ts'
 import { Window } from './window.ts'
 
 test('the server is killed while both type: the page says so, and after a restart nothing is lost', async ({
@@ -15,7 +17,7 @@ test('the server is killed while both type: the page says so, and after a restar
     ada.type(words.map(word => `A${word} `).join(''), 15),
     ben.type(words.map(word => `B${word} `).join(''), 15),
   ])
-  await vi.waitFor(async () => expect(await ada.text()).toContain('Aw5 '), { timeout: 15_000 })
+  await vi.waitFor(async () => expect(await ada.text()).toContain('Aw5 '), patience)
   await service.kill()
   await typing
   await ada.banner.waitFor({ state: 'visible' })
@@ -26,14 +28,12 @@ test('the server is killed while both type: the page says so, and after a restar
   await service.start()
   await Promise.all([ada.says('all changes saved'), ben.says('all changes saved')])
   await ada.banner.waitFor({ state: 'hidden' })
-  await vi.waitFor(async () => expect(await ada.text()).toBe(await ben.text()), { timeout: 15_000 })
-  const text = await ada.text()
+  const text = await agree(ada, ben)
   // Both type into one paragraph, so words may interleave; letters may not be lost or doubled.
-  const letters = [...'Start. ', ...words.flatMap(word => [...`A${word} B${word} `])].toSorted().join('')
-  expect([...text].toSorted().join('')).toBe(letters)
+  expect(sorted(text)).toBe(sorted(`Start. ${words.map(word => `A${word} B${word} `).join('')}`))
 
   const late = await Window.open(browser, address, 'Cleo')
-  await vi.waitFor(async () => expect(await late.text()).toBe(text))
+  await reads(late, text)
   expect([...ada.errors, ...ben.errors, ...late.errors]).toEqual([])
   await Promise.all([ada, ben, late].map(window => window.close()))
 }, 120_000)

@@ -4,6 +4,7 @@ import { type Server, startServer } from '../server/index.ts'
 import { snippet } from '../test/readme/snippets.ts'
 import { answer } from './bundled-page.ts'
 import { pageOf } from './snippet-page.ts'
+import { patience } from './texts.ts'
 import { launch } from './window.ts'
 
 let browser: Browser
@@ -29,6 +30,6 @@ test('the ten lines of the README make two editors one', async () => {
   await ada.locator('.ProseMirror').click()
   await ada.keyboard.type('Ten lines.')
   await ben.locator('.ProseMirror', { hasText: 'Ten lines.' }).waitFor()
-  await vi.waitFor(async () => expect(await ada.title()).toBe('All changes saved'))
+  await vi.waitFor(async () => expect(await ada.title()).toBe('All changes saved'), patience)
   await Promise.all(contexts.map(context => context.close()))
 })

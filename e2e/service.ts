@@ -24,8 +24,13 @@ export class Service {
 
   static async open(...args: readonly string[]): Promise<Service> {
     const service = new Service(await freePort(), await mkdtemp(join(tmpdir(), 'e2e-')), args)
-    await service.start()
-    return service
+    try {
+      await service.start()
+      return service
+    } catch (cause) {
+      await service.close()
+      throw cause
+    }
   }
 
   /** Resolves when it has printed its address, at once if it runs already. */
@@ -41,19 +46,20 @@ export class Service {
       }
       child.stdout.on('data', hear)
       child.stderr.on('data', hear)
-      child.once('exit', code => reject(new Error(`the service ended with ${code}: ${said}`)))
+      child.once('exit', (code, signal) => {
+        this.#child = undefined
+        reject(new Error(`the service ended with ${signal ?? code}: ${said}`))
+      })
     })
   }
 
-  /** kill -9, or a signal it may act on. Resolves when the process is gone. */
-  kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
+  /** kill -9. Resolves when the process is gone. */
+  kill(): Promise<void> {
     const child = this.#child
-    this.#child = undefined
-    if (!child || child.exitCode !== null) return Promise.resolve()
+    if (!child) return Promise.resolve()
     return new Promise(resolve => {
-      child.removeAllListeners('exit')
       child.once('exit', () => resolve())
-      child.kill(signal)
+      child.kill('SIGKILL')
     })
   }
 

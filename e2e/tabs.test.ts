@@ -3,9 +3,9 @@ import { expect, vi } from 'vitest'
 import { BareProfile, type BareTab } from './bare-profile.ts'
 import { readLog, sorted } from './log.ts'
 import { test } from './openings.ts'
+import { agree, allRead, patience, reads } from './texts.ts'
 import { Window } from './window.ts'
 
-const patience = { timeout: 30_000, interval: 50 }
 /** What two seconds can become where two processors do the work of many browsers. */
 const handOver = { timeout: 8_000, interval: 20 }
 
@@ -24,12 +24,9 @@ const openTabs = async (
   return tabs
 }
 
-const allRead = (tabs: readonly Window[], text: string): Promise<unknown> =>
-  Promise.all(tabs.map(tab => vi.waitFor(async () => expect(await tab.text()).toBe(text), patience)))
-
 const errorsOf = (tabs: readonly Window[]): string[] => tabs.flatMap(({ errors }) => errors)
 
-const oneLeads = (tabs: readonly Window[]): Promise<void> =>
+const oneLeads = (tabs: readonly { leads(): Promise<unknown> }[]): Promise<void> =>
   vi.waitFor(async () => {
     const leading = await Promise.all(tabs.map(tab => tab.leads()))
     expect(leading.filter(Boolean)).toHaveLength(1)
@@ -64,7 +61,8 @@ test('twelve tabs over HTTP/1.1 have two live connections, all are live, and the
     const { ok } = await fetch('/healthz')
     return ok ? performance.now() - began : Number.POSITIVE_INFINITY
   })
-  expect(answerMs).toBeLessThan(1_000)
+  // Behind live reads it would wait for about a minute.
+  expect(answerMs).toBeLessThan(10_000)
   expect((await readLog(service.url, 'twelve')).written).toBe(sorted('From the last. From the first.'))
   await last.picture('twelve-tabs')
   expect(errorsOf(everybody)).toEqual([])
@@ -85,7 +83,7 @@ test('with the service away tabs see each other at once, also new ones, and all 
   for (const tab of tabs) await tab.says('kept in this browser')
   await tabs[1].picture('tabs-away')
   const third = await Window.visit(profile, `${site.url}/among`)
-  await allRead([third], 'Two. One. ')
+  await reads(third, 'Two. One. ')
   await third.type('Three. ')
   await allRead(tabs, 'Two. One. Three. ')
   await service.start()
@@ -121,20 +119,17 @@ test('the tab that holds the connection is frozen: another one holds it, and it 
   const bare = await BareProfile.open(browser)
   const address = `${site.url}/frozen`
   const first = await bare.tab(address)
-  await vi.waitFor(async () => expect(await first.status()).toContain('saved'), patience)
+  await vi.waitFor(async () => expect(await first.status()).toContain('all changes saved'), patience)
   const rest = [await bare.tab(address), await bare.tab(address)]
   for (const tab of rest)
-    await vi.waitFor(async () => expect(await tab.status()).toContain('saved'), patience)
+    await vi.waitFor(async () => expect(await tab.status()).toContain('all changes saved'), patience)
   const tabs = [first, ...rest]
   const read = (text: string, by: readonly BareTab[]) =>
     Promise.all(by.map(tab => vi.waitFor(async () => expect(await tab.text()).toContain(text), patience)))
   await vi.waitFor(async () => expect(await first.leads()).toBe(true), patience)
 
   await first.freeze()
-  await vi.waitFor(async () => {
-    const leading = await Promise.all(rest.map(tab => tab.leads()))
-    expect(leading.filter(Boolean)).toHaveLength(1)
-  }, handOver)
+  await oneLeads(rest)
   const ben = await Window.open(browser, address, 'Ben')
   await ben.type('While it slept. ')
   await read('While it slept. ', rest)
@@ -143,9 +138,9 @@ test('the tab that holds the connection is frozen: another one holds it, and it 
   await read('While it slept. ', tabs)
   await vi.waitFor(async () => expect(await first.leads()).toBe(false), patience)
   await first.type('Awake. ')
-  await allRead([ben], 'Awake. While it slept. ')
+  await reads(ben, 'Awake. While it slept. ')
   for (const tab of tabs)
-    await vi.waitFor(async () => expect(await tab.status()).toContain('saved'), patience)
+    await vi.waitFor(async () => expect(await tab.status()).toContain('all changes saved'), patience)
   expect((await readLog(service.url, 'frozen')).written).toBe(sorted('While it slept. Awake. '))
   await ben.close()
   await bare.close()
@@ -170,16 +165,15 @@ test('tabs too slow to answer each other take the connection from each other, an
   const ben = await Window.open(browser, address, 'Ben')
   await ben.type('Ben was here.')
   const everybody = [ben, ...tabs]
+  const text = await agree(...everybody)
   await vi.waitFor(async () => {
     const states = await Promise.all(everybody.map(tab => tab.status.getAttribute('data-state')))
     expect(states).toEqual(everybody.map(() => 'saved'))
-    const texts = await Promise.all(everybody.map(tab => tab.text()))
-    expect(texts).toEqual(everybody.map(() => texts[0]))
   }, patience)
   await oneLeads(tabs)
   const typed = 'From the last. From the first. Ben was here.'
-  expect(sorted(await ben.text())).toBe(sorted(typed))
-  expect((await readLog(service.url, 'slow')).text).toBe(await ben.text())
+  expect(sorted(text)).toBe(sorted(typed))
+  expect((await readLog(service.url, 'slow')).text).toBe(text)
   expect(errorsOf(everybody)).toEqual([])
   await ben.close()
 }, 180_000)
@@ -221,7 +215,7 @@ test('the only tab crashes with the service away: the next visit sends what it c
   await only.crash()
   await service.start()
   const next = await Window.visit(profile, address)
-  await allRead([next], 'Safe. Unsent. ')
+  await reads(next, 'Safe. Unsent. ')
   await next.says('all changes saved')
   expect((await readLog(service.url, 'only')).written).toBe(sorted('Safe. Unsent. '))
   expect(next.errors).toEqual([])

@@ -1,19 +1,9 @@
 import { expect, vi } from 'vitest'
 import { test } from './openings.ts'
+import { agree, patience } from './texts.ts'
 import { Window } from './window.ts'
 
 test.override('args', () => ['--compact-bytes', '1024'])
-
-const same = async (...windows: readonly Window[]): Promise<string> => {
-  await vi.waitFor(
-    async () => {
-      const [first, ...rest] = await Promise.all(windows.map(window => window.text()))
-      for (const text of rest) expect(text).toBe(first)
-    },
-    { timeout: 15_000 },
-  )
-  return windows[0]?.text() ?? ''
-}
 
 test('two windows type at once in one paragraph and converge, and each sees the other by caret and name', async ({
   browser,
@@ -23,10 +13,10 @@ test('two windows type at once in one paragraph and converge, and each sees the 
   const ada = await Window.open(browser, address, 'Ada')
   const ben = await Window.open(browser, address, 'Ben')
   await ada.type('Shared: ')
-  await same(ada, ben)
+  await agree(ada, ben)
   await Promise.all([ada.type('a'.repeat(60)), ben.type('b'.repeat(60))])
-  await Promise.all([ada.says('saved'), ben.says('saved')])
-  const text = await same(ada, ben)
+  await Promise.all([ada.says('all changes saved'), ben.says('all changes saved')])
+  const text = await agree(ada, ben)
   expect(text).toHaveLength('Shared: '.length + 120)
   expect([...text].filter(letter => letter === 'a')).toHaveLength(60 + 1)
   expect([...text].filter(letter => letter === 'b')).toHaveLength(60)
@@ -38,7 +28,7 @@ test('two windows type at once in one paragraph and converge, and each sees the 
   await ada.caretOf('Ben').waitFor({ state: 'detached' })
 
   await ada.page.reload()
-  await ada.says('saved')
+  await ada.says('all changes saved')
   expect(await ada.text()).toBe(text)
   expect(ada.errors).toEqual([])
   await ada.close()
@@ -52,17 +42,17 @@ test('a late third window opens a compacted document from its snapshot, not from
   const ada = await Window.open(browser, address, 'Ada')
   const ben = await Window.open(browser, address, 'Ben')
   for (let round = 0; round < 6; round++) await ada.type(`Round ${round}: ${'lorem ipsum '.repeat(4)}`, 0)
-  await ada.says('saved')
-  const text = await same(ada, ben)
+  await ada.says('all changes saved')
+  const text = await agree(ada, ben)
   await vi.waitFor(async () => {
     const discovery = await fetch(`${service.url}/v1/yjs/default/docs/late-joiner?offset=snapshot`, {
       redirect: 'manual',
     })
     expect(discovery.headers.get('location')).toMatch(/_snapshot$/)
-  }, 15_000)
+  }, patience)
 
   const late = await Window.open(browser, address, 'Cleo')
-  expect(await same(ada, ben, late)).toBe(text)
+  expect(await agree(ada, ben, late)).toBe(text)
   const reads = late.requests.filter(request => request.startsWith('GET') && !request.includes('awareness='))
   expect(reads[0]).toBe('GET ?offset=snapshot')
   expect(reads[1]).toMatch(/^GET \?offset=\d+_\d+_snapshot$/)
@@ -81,7 +71,7 @@ test('a window goes offline by its button, edits, and comes back with everything
   const ada = await Window.open(browser, address, 'Ada')
   const ben = await Window.open(browser, address, 'Ben')
   await ada.type('Before. ')
-  await same(ada, ben)
+  await agree(ada, ben)
   await ada.page.getByTestId('offline').click()
   await ada.says('offline')
   await ben.person('Ada').waitFor({ state: 'detached' })
@@ -91,7 +81,7 @@ test('a window goes offline by its button, edits, and comes back with everything
   await ada.picture('offline')
   await ada.page.getByTestId('offline').click()
   await Promise.all([ada.says('all changes saved'), ben.says('all changes saved')])
-  const text = await same(ada, ben)
+  const text = await agree(ada, ben)
   expect(text).toContain('Ada alone. ')
   expect(text).toContain('Ben alone. ')
   await ben.person('Ada').waitFor({ state: 'attached' })

@@ -1,11 +1,10 @@
-import { fileURLToPath } from 'node:url'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { type Server, startServer } from '../server/index.ts'
 import { answer, bundledPage } from './bundled-page.ts'
+import { patience } from './texts.ts'
 import { launch } from './window.ts'
 
-const patience = { timeout: 20_000, interval: 50 }
 let browser: Browser
 let server: Server
 /** What the host of the page gives out, and what the service takes. */
@@ -14,7 +13,7 @@ let taken = 'first'
 let given401 = 0
 
 beforeAll(async () => {
-  const html = await bundledPage(fileURLToPath(new URL('token-page.ts', import.meta.url)))
+  const html = await bundledPage(new URL('token-page.ts', import.meta.url))
   server = await startServer({
     port: 0,
     store: 'memory',

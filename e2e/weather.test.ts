@@ -1,10 +1,9 @@
-import { expect, vi } from 'vitest'
+import { expect } from 'vitest'
 import { type Asked, type Fault, fairWeather, type Weather } from '../test/faulty-proxy.ts'
 import { readLog, sorted } from './log.ts'
 import { test } from './openings.ts'
+import { agree, reads } from './texts.ts'
 import { Window } from './window.ts'
-
-const patience = { timeout: 30_000, interval: 50 }
 
 /** The `nth` of each `every` requests under /v1, whoever sends them, meets a fault at a byte that moves on. */
 const each = (
@@ -52,10 +51,10 @@ test('through slow, cut, reset, stalled and refused connections two windows lose
   proxy.weather = fairWeather
   proxy.hangUp()
   await Promise.all([ada.says('all changes saved'), ben.says('all changes saved')])
-  await vi.waitFor(async () => expect(await ada.text()).toBe(await ben.text()), patience)
-  expect(sorted(await ada.text())).toBe(sorted(typed))
+  const text = await agree(ada, ben)
+  expect(sorted(text)).toBe(sorted(typed))
   const log = await readLog(service.url, 'weather')
-  expect(log.text).toBe(await ada.text())
+  expect(log.text).toBe(text)
   expect(log.written).toBe(sorted(typed))
   expect([...ada.errors, ...ben.errors]).toEqual([])
   await Promise.all([ada.close(), ben.close()])
@@ -71,9 +70,9 @@ test('a proxy that holds event streams back: letters arrive all the same, by lon
     Window.open(browser, `${proxy.url}/buffered`, 'Ben'),
   ])
   await ada.type('Through. ')
-  await vi.waitFor(async () => expect(await ben.text()).toBe('Through. '), patience)
+  await reads(ben, 'Through. ')
   await ben.type('And back.')
-  await vi.waitFor(async () => expect(await ada.text()).toBe('Through. And back.'), patience)
+  await reads(ada, 'Through. And back.')
   await Promise.all([ada.says('all changes saved'), ben.says('all changes saved')])
   expect(ada.requests.some(request => request.includes('live=long-poll'))).toBe(true)
   await ben.person('Ada').waitFor({ state: 'attached' })

@@ -56,7 +56,7 @@ export class Window {
   /** Another tab of a profile, which shares storage and connections with the others. Its person keeps their name if none is given. */
   static async openIn(context: BrowserContext, address: string, person?: string): Promise<Window> {
     const window = await Window.visit(context, address)
-    await window.says('saved')
+    await window.says('all changes saved')
     if (person !== undefined) await window.rename(person)
     return window
   }

@@ -1,5 +1,6 @@
 import 'fake-indexeddb/auto'
 import { forceCloseDatabase } from 'fake-indexeddb'
+import { asked } from '../../provider/local/database.ts'
 
 /** Databases of IndexedDB in memory, and what a browser does to them behind the page's back. */
 const open = new Map<string, Set<IDBDatabase>>()
@@ -15,13 +16,7 @@ IDBFactory.prototype.open = function (name, version) {
   return request
 }
 
-const result = <Result>(request: IDBRequest<Result>): Promise<Result> =>
-  new Promise((resolve, reject) => {
-    request.onsuccess = () => resolve(request.result)
-    request.onerror = () => reject(request.error)
-  })
-
-export const openPlain = (name: string): Promise<IDBDatabase> => result(realOpen.call(indexedDB, name))
+export const openPlain = (name: string): Promise<IDBDatabase> => asked(realOpen.call(indexedDB, name))
 
 /** Runs something in a transaction of its own over both stores, and closes again. */
 export const behindItsBack = async <Result>(
@@ -33,7 +28,7 @@ export const behindItsBack = async <Result>(
   const complete = new Promise(resolve => {
     transaction.oncomplete = resolve
   })
-  const found = await result(act(transaction.objectStore('updates'), transaction.objectStore('custom')))
+  const found = await asked(act(transaction.objectStore('updates'), transaction.objectStore('custom')))
   await complete
   db.close()
   return found
@@ -81,5 +76,5 @@ export const closeFor = (name: string): void => {
 /** As when space runs out: closed for all who have it open, and gone. */
 export const evict = async (name: string): Promise<void> => {
   closeFor(name)
-  await result(indexedDB.deleteDatabase(name))
+  await asked(indexedDB.deleteDatabase(name))
 }

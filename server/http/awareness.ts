@@ -12,7 +12,7 @@ import {
 import { offsetAt } from '../rules/parts.ts'
 import type { DocumentName } from '../yjs/names.ts'
 import { presenceStream } from '../yjs/names.ts'
-import { answer, type Problem, refuse } from './answer.ts'
+import { answer, type Problem, Refusal, refuse } from './answer.ts'
 import { parseAppend, respondAppended } from './append.ts'
 import { exposing } from './cors.ts'
 import { respondDescribed } from './describe.ts'
@@ -35,6 +35,12 @@ const full = (most: number): Problem => ({
   message: `A document has at most ${most} awareness streams. Use one of them, or delete one.`,
 })
 
+const notToClose: Problem = {
+  status: 400,
+  code: ErrorCode.invalidRequest,
+  message: `Presence is everybody’s and is not closed. Send the word without ${Header.closed}; to leave, send an awareness update whose state is null.`,
+}
+
 /** YJS 5.6: the document must exist, it is never created by its presence. */
 export const createAwareness =
   ({ documents, limits }: Yjs) =>
@@ -49,12 +55,13 @@ export const createAwareness =
     })
   }
 
-/** YJS 5.6: broadcast; any bytes pass (YJS 12.4). */
+/** YJS 5.6: broadcast; any bytes pass (YJS 12.4). The headers of a producer are checked; the answer is 204 all the same. */
 export const appendAwareness =
   ({ documents, limits }: Yjs) =>
   async (c: Exchange, awareness: string): Promise<Response> => {
     const name = documentName(rawTarget(c), limits)
     const parsed = await parseAppend(c, limits, limits.awarenessBodyBytes)
+    if (parsed.close) throw new Refusal(notToClose)
     if (!(await documents.load(name))) return refuse(c, missingDocument)
     const command = { ...parsed, contentType: parsed.contentType ?? ContentType.binary }
     const outcome = await documents.presence.append(name, awareness, command)

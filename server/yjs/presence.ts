@@ -53,17 +53,20 @@ export class Presence {
     return outcome.kind === 'created' ? 'created' : 'exists'
   }
 
-  /** Broadcasts; creates the stream when its hour is over (YJS 5.6). The document must exist. */
+  /**
+   * Broadcasts; creates the stream when its hour is over (YJS 5.6). The document must exist. No batches are counted, for a word
+   * heard twice is heard once; and nobody closes it, for it is everybody's.
+   */
   async append(
     name: DocumentName,
     awareness: string,
-    command: AppendCommand,
+    { body, contentType, seq }: Pick<AppendCommand, 'body' | 'contentType' | 'seq'>,
   ): Promise<AppendOutcome | 'full'> {
     const stream = presenceStream(name, awareness)
     // Before the append, so that no joiner is given an offset past a state it was not told.
-    this.#learn(stream, command.body)
+    this.#learn(stream, body)
     for (;;) {
-      const outcome = await this.streams.append(stream, command)
+      const outcome = await this.streams.append(stream, { body, contentType, seq, close: false })
       if (outcome.kind !== 'missing') {
         if (outcome.kind === 'appended') this.#trim(stream, outcome.state)
         return outcome

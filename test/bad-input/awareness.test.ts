@@ -3,11 +3,13 @@ import {
   ContentType,
   DefaultAwareness,
   ErrorCode,
+  Header,
   Live,
   Path,
   Query,
   Sentinel,
 } from '../../protocol/index.ts'
+import { closing, producer } from '../http/fixture.ts'
 import { framed, typing } from '../yjs/fixture.ts'
 import { and, useArena, verdictOf } from './arena.ts'
 
@@ -106,6 +108,34 @@ test.each([
   }
   // Sixteen names are allowed; the default one and these fit only if no other was made.
   for (let at = 1; at < 16; at++) expect((await here.ask('PUT', aware(document, `n${at}`))).status).toBe(201)
+})
+
+test.each([
+  ['a word', { ...binary, body: bytes, headers: closing }],
+  ['nothing', { headers: closing }],
+  ['a word of a producer', { ...binary, body: bytes, headers: { ...closing, ...producer(0, 0) } }],
+  ['nothing of a producer', { headers: { ...closing, ...producer(0, 0) } }],
+  ['a word, in capitals', { ...binary, body: bytes, headers: { [Header.closed]: 'TRUE' } }],
+])('closing presence with %s is 400 and stops nobody', async (_, asked) => {
+  const here = arena()
+  const target = aware(await here.document())
+  expect((await speak(target)).status).toBe(204)
+  const answer = await here.untouched(target, () => here.ask('POST', target, asked))
+  expect(verdictOf(answer)).toEqual([400, ErrorCode.invalidRequest])
+  const unknown = aware(await here.document(), 'fresh')
+  expect((await here.ask('POST', unknown, asked)).status).toBe(400)
+  expect((await here.ask('HEAD', unknown)).status).toBe(404)
+  expect((await speak(target)).status).toBe(204)
+  expect([...(await here.ask('GET', target)).body]).toEqual([...bytes, ...bytes])
+})
+
+test('half of the producer headers is 400 for presence as for every stream', async () => {
+  const here = arena()
+  const target = aware(await here.document())
+  for (const headers of [{ [Header.producerId]: 'p' }, producer('x', 0), producer(0, 0, '')]) {
+    const attack = () => here.ask('POST', target, { ...binary, body: bytes, headers })
+    expect(verdictOf(await here.untouched(target, attack))).toEqual([400, ErrorCode.invalidRequest])
+  }
 })
 
 test.each(['%', '%zz', '%2', '%ff', '%c3', '..%2f'])(

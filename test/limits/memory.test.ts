@@ -5,7 +5,7 @@ import { openMemoryStore } from '../../server/store/memory.ts'
 import type { Store } from '../../server/store/store.ts'
 import { and, header, open, verdictOf } from '../bad-input/arena.ts'
 import { Events } from '../http/events.ts'
-import { document, from, openApp, stream } from '../http/fixture.ts'
+import { document, from, openApp, producer, stream } from '../http/fixture.ts'
 import type { RawConnection } from '../process/raw.ts'
 import { temporaryDirectory } from '../store/temporary.ts'
 import { settled } from '../streams/world.ts'
@@ -131,14 +131,22 @@ test('[limit compactFailures] a compaction that fails is tried so often', async 
   expect(seen).toEqual([1, 2, 3, 3, 3])
 })
 
-test('[limit awarenessBytes] less than that is kept whole, and never that much', async () => {
+test.each([
+  ['somebody', () => ({})],
+  ['a producer', (at: number) => producer(0, at)],
+  ['ever another producer', (at: number) => producer(0, 0, `${at}`)],
+])('[limit awarenessBytes] less than that of %s is kept whole, and never that much', async (_, headers) => {
   const here = await serving({ awarenessBytes: 20 })
   const target = `${await here.document()}?awareness=default`
   /** The offsets after each byte. */
   const offsets: string[] = []
   const speak = async (count: number) => {
     for (let at = 0; at < count; at++) {
-      const answer = await here.ask('POST', target, { ...binary, body: 'x' })
+      const answer = await here.ask('POST', target, {
+        ...binary,
+        body: 'x',
+        headers: headers(offsets.length),
+      })
       offsets.push(String(header(answer, Header.nextOffset)))
     }
   }

@@ -101,7 +101,15 @@ describe('An awareness stream', () => {
     expect((await send('POST', aware(), { type: 'text/plain', body: 'x' })).status).toBe(409)
     expect((await speak(app, '')).status).toBe(400)
     expect((await speak(app, 'four')).status).toBe(413)
-    expect((await send('POST', aware(), { ...binary, body: 'x', headers: producer(0, 0) })).status).toBe(200)
+  })
+
+  test('is nobody’s to count batches of: what a producer sends is relayed whenever it comes, and 204', async () => {
+    const { send } = await withDocument()
+    for (const seq of [0, 0, 7]) {
+      const answer = await send('POST', aware(), { ...binary, body: `${seq}`, headers: producer(0, seq) })
+      expect([answer.status, answer.headers.has(Header.producerSeq)]).toEqual([204, false])
+    }
+    expect(await (await send('GET', aware())).text()).toBe('007')
   })
 
   test('takes no method it does not know', async () => {

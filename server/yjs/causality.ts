@@ -117,9 +117,9 @@ export class Causality {
   }
 
   /**
-   * By what the document holds: no less than when this is called as far as this server appended it, and no less than in
-   * `least`, the document as it was when an earlier judgement turned out to be behind.
-   * @returns undefined when there is no such document
+   * Judges by all that this server had appended when this was called, and by no less than `least`: the document as an earlier
+   * judgement's turn met it.
+   * @returns undefined when since then there was a moment without such a document
    */
   async judge(
     name: DocumentName,
@@ -161,12 +161,16 @@ export class Causality {
   async #upTo(name: DocumentName, least: Extent | undefined): Promise<Held | undefined> {
     const key = logStream(name)
     const known = this.#held.get(key)
+    // After a turn it is read anew even if this would do: what came before, and waits for a claim, has its turn meanwhile.
     if (known && !known.behind && !least) return known
-    const reading = this.#readings.get(key) ?? this.#refresh(name, key)
+    const under = this.#readings.get(key)
+    const reading = under ?? this.#refresh(name, key)
     const { outrun } = reading
+    // Who began it waits as who joined it does, so that they go on in the order they came.
     const held = await reading.held
-    if (!outrun && (!held || !least || reaches(held, least))) return held
-    // That one was under way already. The next began after this was called, and so ends after all that this must know.
+    if (!under || (held && !outrun && (!least || reaches(held, least)))) return held
+    // That one was under way already, perhaps since before there was a document. The next began after this was called, and so
+    // ends after all that this must know.
     return (this.#readings.get(key) ?? this.#refresh(name, key)).held
   }
 

@@ -1,34 +1,35 @@
-interface Claim {
-  readonly clients: ReadonlySet<number>
-  readonly over: Promise<unknown>
-}
-
 /**
  * Who writes which clients' structs to a document at the moment. What an update repeats is told from what the document
  * holds, so two requests that bring the same client's structs must not be judged side by side; all others may. That is for
  * one server: what another one appends meanwhile is told in the turn (`server/rules/basis.ts`).
  */
 export class Claims {
-  readonly #held = new Map<string, Set<Claim>>()
+  /** By the client, the end of the work that holds it. */
+  readonly #held = new Map<string, Map<number, Promise<unknown>>>()
 
   /** Runs `work` when no other work on `key` holds one of the clients. */
   async hold<T>(key: string, clients: ReadonlySet<number>, work: () => Promise<T>): Promise<T> {
-    for (let other = this.#other(key, clients); other; other = this.#other(key, clients)) await other.over
+    if (clients.size === 0) return work()
+    for (let over = this.#other(key, clients); over; over = this.#other(key, clients)) await over
     const running = work()
-    const claim = { clients, over: running.catch(() => undefined) }
-    const claims = this.#held.get(key) ?? new Set()
-    this.#held.set(key, claims.add(claim))
+    const over = running.catch(() => undefined)
+    const held = this.#held.get(key) ?? new Map<number, Promise<unknown>>()
+    this.#held.set(key, held)
+    for (const client of clients) held.set(client, over)
     try {
       return await running
     } finally {
-      claims.delete(claim)
-      if (claims.size === 0) this.#held.delete(key)
+      for (const client of clients) held.delete(client)
+      if (held.size === 0) this.#held.delete(key)
     }
   }
 
-  #other(key: string, clients: ReadonlySet<number>): Claim | undefined {
-    for (const claim of this.#held.get(key) ?? []) {
-      for (const client of clients) if (claim.clients.has(client)) return claim
+  #other(key: string, clients: ReadonlySet<number>): Promise<unknown> | undefined {
+    const held = this.#held.get(key)
+    if (!held) return undefined
+    for (const client of clients) {
+      const over = held.get(client)
+      if (over) return over
     }
     return undefined
   }

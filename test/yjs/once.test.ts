@@ -218,6 +218,21 @@ describe('No clock is in a log twice', () => {
   )
 })
 
+test('A document that was created while its log was looked for is there for whoever writes after that', async () => {
+  const store = openMemoryStore()
+  const gated = gate(store, ['load'], ['done'])
+  const app = openApp({ store: gated.store })
+  const early = send(app, state(1, 2))
+  await settled()
+  expect(gated.waiting).toHaveLength(1)
+  expect((await openApp({ store }).send('PUT', d)).status).toBe(201)
+  const late = send(app, state(2, 2))
+  await settled()
+  gated.open()
+  expect(await Promise.all([early, late])).toEqual(['missing', 'appended'])
+  expectSame(docOf(...(await log(app))), docOf(state(2, 2)))
+})
+
 describe('An append is judged once', () => {
   /** A store that takes some turns of the loop for everything. */
   const slow = (store: Store): Store => ({

@@ -12,12 +12,12 @@ export interface BucketsOptions {
   readonly perSecond: number
   /** Buckets remembered. The one longest unused is forgotten, and then full. */
   readonly most: number
-  readonly world: Pick<World, 'now'>
+  readonly world: Pick<World, 'steady'>
 }
 
 interface Level {
   readonly amount: number
-  /** Milliseconds since 1970. */
+  /** Milliseconds of the world's steady clock. */
   readonly at: number
 }
 
@@ -58,10 +58,9 @@ export class Buckets {
   /** @returns what is there now, less than nothing when it is owed */
   #settle(key: string, spent: number): number {
     const { perSecond, world } = this.#options
-    const at = world.now()
+    const at = world.steady()
     const before = this.#levels.get(key) ?? { amount: perSecond, at }
-    // A clock that was set back gains nothing, once.
-    const gained = (Math.max(0, at - before.at) * perSecond) / 1_000
+    const gained = ((at - before.at) * perSecond) / 1_000
     const amount = Math.max(Math.min(perSecond, before.amount + gained) - spent, -longestDebtS * perSecond)
     this.#levels.set(key, { amount, at })
     return amount

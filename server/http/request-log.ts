@@ -12,13 +12,11 @@ export const requestLog = (logger: Logger, world: World): MiddlewareHandler<AppE
     const requestId = `${process}-${(count++).toString(36)}`
     c.set('requestId', requestId)
     c.set('common', {})
-    const began = world.now()
+    const began = world.steady()
     await next()
     if (!logger.isLevelEnabled('debug')) return
     const { method } = c.req
-    logger.debug(
-      { requestId, method, path: pathOf(rawTarget(c)), status: c.res.status, ms: world.now() - began },
-      'request',
-    )
+    const ms = Math.round(world.steady() - began)
+    logger.debug({ requestId, method, path: pathOf(rawTarget(c)), status: c.res.status, ms }, 'request')
   }
 }

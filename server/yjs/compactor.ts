@@ -85,7 +85,7 @@ export class Compactor {
   /** Makes the snapshot of the log as it is in `state`, on top of the one at `base`. */
   async #compact(name: DocumentName, state: StreamState, base: Place | undefined): Promise<void> {
     const { snapshots, offload, logger, world } = this.#options
-    const began = world.now()
+    const began = world.steady()
     const { generation } = state
     const tail = await this.#readTail(logStream(name), state, base?.position ?? 0)
     const snapshot = base && (await snapshots.read(name, base))
@@ -94,10 +94,8 @@ export class Compactor {
     const bytes = await offload.run({ snapshot, tail })
     const place = { generation, position: state.tail }
     if (!(await snapshots.publish(name, place, bytes))) return
-    logger.info(
-      { generation, logBytes: tail.length, snapshotBytes: bytes.length, ms: world.now() - began },
-      'compacted',
-    )
+    const ms = Math.round(world.steady() - began)
+    logger.info({ generation, logBytes: tail.length, snapshotBytes: bytes.length, ms }, 'compacted')
     this.#pruneLater(name, place)
   }
 

@@ -4,6 +4,7 @@ import { StoreFailure } from '../../server/store/failure.ts'
 import { openMemoryStore } from '../../server/store/memory.ts'
 import type { Store } from '../../server/store/store.ts'
 import { gate } from '../streams/gates.ts'
+import { settled } from '../streams/world.ts'
 import { codeOf, document, openApp, stream } from './fixture.ts'
 
 const s = stream('s')
@@ -239,6 +240,18 @@ test('The log names each request by method, path and status, and never its query
   ])
   expect(new Set(lines.map(({ requestId }) => requestId)).size).toBe(2)
   expect(JSON.stringify(logged)).not.toMatch(/secret|offset=/)
+})
+
+test('The log says how long a request took, though the clock is set back meanwhile', async () => {
+  const gated = gate(openMemoryStore(), ['load'], ['asked'])
+  const { send, logged, world } = openApp({ store: gated.store })
+  const answer = send('GET', s)
+  await settled()
+  world.time += 30.4
+  world.skewMs = -3_600_000
+  gated.open()
+  expect((await answer).status).toBe(404)
+  expect(logged.filter(({ msg }) => msg === 'request')).toMatchObject([{ status: 404, ms: 30 }])
 })
 
 test('Every answer keeps browsers from guessing its type, and says whether other sites may embed it', async () => {

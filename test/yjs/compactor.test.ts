@@ -145,6 +145,15 @@ describe('A compaction', () => {
     expect((await joined(slow.app)).doc.getText('text').length).toBe(220)
   })
 
+  test('says in the log how long it took, though the clock is set back meanwhile', async () => {
+    const { app, offload, logged, world } = await held()
+    await post(app, ...large(1))
+    world.time += 1_500.4
+    world.skewMs = -3_600_000
+    await offload.finish()
+    expect(logged.filter(({ msg }) => msg === 'compacted')).toMatchObject([{ ms: 1_500 }])
+  })
+
   test.each([
     ['deleted', false],
     ['deleted and made again', true],

@@ -1,7 +1,7 @@
 import { ErrorCode, Header, Present, Query } from '../../protocol/index.ts'
 import type { Limits } from '../limits.ts'
 import type { AppendCommand } from '../rules/append.ts'
-import type { AppendOutcome } from '../rules/outcome.ts'
+import type { AppendOutcome, Unplaced } from '../rules/outcome.ts'
 import { offsetAt } from '../rules/parts.ts'
 import type { ProducerBatch, StreamState } from '../rules/state.ts'
 import type { Streams } from '../streams/streams.ts'
@@ -143,7 +143,7 @@ const problem = (outcome: Refused): Problem => {
 }
 
 /** As a read from there is refused; what is no offset here is told apart from what is wrong with the body. */
-const strayed = (why: Extract<Refused, { kind: 'strayed' }>['why']): Problem => {
+const strayed = (why: Unplaced): Problem => {
   const read = unreadable(why)
   return {
     ...read,

@@ -3,7 +3,7 @@ import type { Limits } from '../limits.ts'
 import { nextCursor } from '../rules/cursor.ts'
 import { locate } from '../rules/locate.ts'
 import { toBody } from '../rules/messages.ts'
-import type { GoneReason, LocateOutcome } from '../rules/outcome.ts'
+import type { GoneReason, Unplaced } from '../rules/outcome.ts'
 import { offsetAt } from '../rules/parts.ts'
 import type { StreamState } from '../rules/state.ts'
 import { Batch } from '../streams/batch.ts'
@@ -190,7 +190,7 @@ const gone = {
   recreated: `This offset belongs to an earlier stream of this name, which was deleted. Start again from ${Sentinel.start}.`,
 } satisfies Record<GoneReason, string>
 
-export const unreadable = (outcome: Exclude<LocateOutcome, { kind: 'at' }>): Problem => {
+export const unreadable = (outcome: Unplaced): Problem => {
   switch (outcome.kind) {
     case 'malformed':
       return {

@@ -7,7 +7,10 @@ export interface Basis {
   readonly position: number
   /** Whether the bytes can follow what was there. */
   readonly sound: boolean
-  /** Whether the bytes were made for what was there: they leave out what it held, and no more than that. */
+  /**
+   * Whether the bytes were made for exactly what was there: they bring structs, without those it held, and bytes of somebody else
+   * could bring some of the same. Then the judgement holds only while this server is alone.
+   */
   readonly exact: boolean
 }
 

@@ -15,7 +15,7 @@ export type ForkRefusal =
   | { readonly kind: 'sourceMissing' | 'sourceDeleted' }
   | { readonly kind: 'wrongContentType'; readonly expected: string }
   | { readonly kind: 'tooDeep'; readonly deepest: number }
-  | { readonly kind: 'badPoint'; readonly why: Exclude<LocateOutcome, { kind: 'at' }> }
+  | { readonly kind: 'badPoint'; readonly why: Unplaced }
   /** The append at the fork point, if there is one, is shorter than that. */
   | { readonly kind: 'badSubOffset' }
   | { readonly kind: 'badBody'; readonly reason: string }
@@ -35,7 +35,7 @@ export type AppendOutcome =
   | { readonly kind: 'badStart' }
   | { readonly kind: 'gap'; readonly expected: number; readonly received: number }
   /** What its sender had read is not of this stream. */
-  | { readonly kind: 'strayed'; readonly why: Exclude<LocateOutcome, { kind: 'at' }> }
+  | { readonly kind: 'strayed'; readonly why: Unplaced }
 
 /** Where a read begins, or why it cannot. */
 export type LocateOutcome =
@@ -43,6 +43,9 @@ export type LocateOutcome =
   | { readonly kind: 'malformed' }
   | { readonly kind: 'gone'; readonly reason: GoneReason }
   | { readonly kind: 'beyond' }
+
+/** Why an offset is no place to read from. */
+export type Unplaced = Exclude<LocateOutcome, { kind: 'at' }>
 
 /** Why bytes that an offset named are no more. */
 export type GoneReason = 'trimmed' | 'recreated'

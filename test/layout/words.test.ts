@@ -48,12 +48,13 @@ const everyday = new Set<string>([
   Query.offset,
   Query.live,
   Query.cursor,
+  Query.basis,
   Sentinel.tail,
   Sentinel.snapshot,
   Live.sse,
   ...Object.values(SseEvent),
 ])
-const wirePart = /[?&](offset|live|cursor|awareness)=|_snapshot|^(event|data): ?$/
+const wirePart = new RegExp(`[?&](${Object.values(Query).join('|')})=|_snapshot|^(event|data): ?$`)
 
 const spellings = ({ path, texts }: Source): string[] =>
   texts

@@ -65,7 +65,7 @@ describe('The table of limits', () => {
       [...title.matchAll(/^\[limit (\w+)\]/g)].map(([, name]) => name ?? ''),
     )
     expect([...new Set(named)].toSorted()).toEqual([...limitNames].toSorted())
-  })
+  }, 120_000)
 })
 
 describe.each(entries)('%s', (name, { value, least, most }) => {

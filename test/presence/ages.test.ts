@@ -3,7 +3,6 @@ import { describe, expect, test } from 'vitest'
 import { OwnHeader } from '../../protocol/index.ts'
 import { limits } from '../../provider/presence/limits.ts'
 import { Nearby } from '../../provider/tabs/nearby.ts'
-import { seed } from '../protocol/property.ts'
 import { asksForAll } from './line.ts'
 import { Room, type Tab, together } from './room.ts'
 
@@ -100,7 +99,7 @@ describe('Who joins after a crash', () => {
         }
         for (const tab of tabs) await tab.stop()
       }),
-      { seed, numRuns: 12 },
+      { numRuns: 12 },
     )
   }, 120_000)
 
@@ -264,7 +263,11 @@ describe('Tabs that follow', () => {
   /** A tab without a connection of its own, that hears from its leader whom that one sees. */
   const follow = (leader: Tab, follower: Tab): void => {
     const { awareness, origin, nearby } = follower
-    const unaware = { ages: () => new Map(), onAges: () => undefined }
+    const onThrown = (cause: unknown): void => {
+      throw cause
+    }
+    const onUnsendable = onThrown
+    const unaware = { ages: () => new Map(), onAges: () => undefined, onThrown, onUnsendable }
     const parts = { awareness, origin, nearby, ...unaware, say: () => undefined }
     const ear = new Nearby(parts)
     const mouth = new Nearby({
@@ -272,7 +275,7 @@ describe('Tabs that follow', () => {
       origin: leader.origin,
       nearby: leader.nearby,
       ...unaware,
-      say: (update, isNearby) => ear.hear(update, isNearby),
+      say: (update, isNearby) => ear.hear(update(), isNearby),
     })
     ear.hear(mouth.encode([leader.id]), true)
     ear.hear(mouth.encodeOthers(new Set([leader.id])), false)

@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { decodeFrames, encodeFrames, FrameError } from '../../protocol/index.ts'
-import { check, seed } from './property.ts'
+import { seed } from '../seeded.ts'
+import { check } from './property.ts'
 import { fromHex, toHex, vectors } from './vectors.ts'
 
 interface Whole {

@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { ContentType, isJson, isTextual, mediaType } from '../../protocol/index.ts'
-import { check, seed } from './property.ts'
+import { seed } from '../seeded.ts'
+import { check } from './property.ts'
 
 describe('media types', () => {
   test.each([

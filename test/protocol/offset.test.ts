@@ -8,7 +8,8 @@ import {
   parseSnapshotOffset,
   snapshotOffset,
 } from '../../protocol/index.ts'
-import { check, seed } from './property.ts'
+import { seed } from '../seeded.ts'
+import { check } from './property.ts'
 import { vectors } from './vectors.ts'
 
 const { minted, refused, refusedSnapshots } = vectors<{

@@ -1,7 +1,5 @@
 import fc from 'fast-check'
 
-export { seed } from '../seeded.ts'
-
 /** Checks a property on `runs` cases, the same ones each time. */
 export const check = <T>(property: fc.IProperty<T>, runs = 100): void =>
   fc.assert(property, { numRuns: runs })

@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { type Range, Ranges } from '../../protocol/index.ts'
-import { check, seed } from './property.ts'
+import { seed } from '../seeded.ts'
+import { check } from './property.ts'
 import { listed } from './vectors.ts'
 
 const of = (...list: readonly (readonly [number, number, number])[]): Ranges => {

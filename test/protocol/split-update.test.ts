@@ -2,9 +2,10 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import * as Y from 'yjs'
 import { causalGap, readUpdate, splitUpdate, updateLimits } from '../../protocol/index.ts'
+import { seed } from '../seeded.ts'
 import { type Edit, edits, play, updatesOf } from './edits.ts'
 import { any, garbage, json, text, update } from './handmade.ts'
-import { check, seed } from './property.ts'
+import { check } from './property.ts'
 import { toHex } from './vectors.ts'
 
 const replica = (state?: Uint8Array): Y.Doc => {
@@ -125,7 +126,7 @@ describe(`what Yjs writes (seed ${seed})`, () => {
       }),
       10,
     )
-    expect(Math.min(seen.several, seen.whole)).toBeGreaterThan(50)
+    expect(Math.min(seen.several, seen.whole)).toBeGreaterThan(10)
   }, 120_000)
 
   test('what is too large keeps out exactly what builds on it, and nothing is lost or told twice', () => {
@@ -185,7 +186,6 @@ describe('One long struct', () => {
           expect(parts.length).toBeLessThanOrEqual(Math.ceil(bytes.length / leastOfEach))
         },
       ),
-      { seed },
     )
   })
 

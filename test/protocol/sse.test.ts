@@ -9,7 +9,8 @@ import {
   heartbeat,
   parseControl,
 } from '../../protocol/index.ts'
-import { check, seed } from './property.ts'
+import { seed } from '../seeded.ts'
+import { check } from './property.ts'
 import { vectors } from './vectors.ts'
 
 interface Vectors {

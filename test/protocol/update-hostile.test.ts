@@ -3,14 +3,15 @@ import * as encoding from 'lib0/encoding'
 import { describe, expect, test, vi } from 'vitest'
 import * as Y from 'yjs'
 import { readUpdate, UpdateError, type UpdateSummary } from '../../protocol/index.ts'
+import { seed } from '../seeded.ts'
 import { anyValue, edits, play, updatesOf } from './edits.ts'
 import { any, embed, json, text, update } from './handmade.ts'
-import { check, seed } from './property.ts'
+import { check } from './property.ts'
 import { listed } from './vectors.ts'
 
 vi.spyOn(console, 'warn').mockImplementation(() => {}) // Yjs warns when mutated bytes use the client id of the reader
 
-const pool = fc.sample(edits, { seed, numRuns: 40 }).flatMap(script => updatesOf(play(script)))
+const pool = fc.sample(edits, 40).flatMap(script => updatesOf(play(script)))
 
 const summaryOf = (bytes: Uint8Array): UpdateSummary | undefined => {
   try {

@@ -2,8 +2,9 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import * as Y from 'yjs'
 import { causalGap, encodeDeletes, Ranges, readUpdate, trimUpdate } from '../../protocol/index.ts'
+import { seed } from '../seeded.ts'
 import { edits, play, updatesOf } from './edits.ts'
-import { check, seed } from './property.ts'
+import { check } from './property.ts'
 import { listed, toHex } from './vectors.ts'
 
 /** What the summary of an update must say, from the structs and deletions that Yjs decodes. */

@@ -4,6 +4,7 @@ import { openMemoryStore } from '../../server/store/memory.ts'
 import type { Store } from '../../server/store/store.ts'
 import { logStream } from '../../server/yjs/names.ts'
 import { at, closing, codeOf, from, nextOf, openApp, producer, stream } from '../http/fixture.ts'
+import { gate } from '../streams/gates.ts'
 import { binary, d, framed, name, typing } from './fixture.ts'
 
 type App = ReturnType<typeof openApp>
@@ -119,25 +120,13 @@ const interrupted = (store: Store, at: number, act: () => Promise<void>) => {
     if (calls++ === at) await act()
   }
   return {
-    ...bound(store),
+    ...gate(store, []).store,
     load: async (...args: Parameters<Store['load']>) => before().then(() => store.load(...args)),
     commit: async (...args: Parameters<Store['commit']>) => before().then(() => store.commit(...args)),
     read: async (...args: Parameters<Store['read']>) => before().then(() => store.read(...args)),
     count: () => calls,
   }
 }
-
-const bound = (store: Store): Store => ({
-  manifest: store.manifest,
-  load: store.load.bind(store),
-  commit: store.commit.bind(store),
-  commitAll: store.commitAll.bind(store),
-  read: store.read.bind(store),
-  remove: store.remove.bind(store),
-  list: store.list.bind(store),
-  due: store.due.bind(store),
-  close: store.close.bind(store),
-})
 
 test('A document that is made anew at any instant of an append gets nothing of it', async () => {
   const statuses = new Set<number>()

@@ -47,7 +47,7 @@ const told = (bytes: Uint8Array) => new TextDecoder().decode(bytes)
 describe('The compaction thread', () => {
   test('makes what this thread would have made, of documents with every shared type', async () => {
     const { run } = open()
-    for (const script of fc.sample(edits, { numRuns: 20, seed: 1 })) {
+    for (const script of fc.sample(edits, 20)) {
       const { events } = play(script)
       const half = Math.floor(events.length / 2)
       const below = compact(prefix(...events.slice(0, half)))
@@ -155,7 +155,7 @@ test('A server that compacts in the shipped thread gives joiners the document, b
   offload = worker
   const app = openApp({ compactBytes: 500, offload: worker })
   await app.send('PUT', d)
-  const { events } = play(fc.sample(edits, { numRuns: 30, seed: 2 }).flat())
+  const { events } = play(fc.sample(edits, 30).flat())
   for (const [index, update] of events.entries()) {
     expect((await app.send('POST', d, { ...binary, body: framed(update) })).status).toBe(204)
     if (index % 50 === 0) expectSame((await joined(app)).doc, docOf(...events.slice(0, index + 1)))

@@ -1,6 +1,14 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { decodeAwareness, decodeFrames, Header, OwnHeader, Query, Sentinel } from '../../protocol/index.ts'
+import {
+  decodeAwareness,
+  decodeFrames,
+  Header,
+  OwnHeader,
+  parseAges,
+  Query,
+  Sentinel,
+} from '../../protocol/index.ts'
 import { openMemoryStore } from '../../server/store/memory.ts'
 import { byAge } from '../../server/yjs/roster.ts'
 import { openApp } from '../http/fixture.ts'
@@ -13,11 +21,10 @@ type Fixture = Awaited<ReturnType<typeof withDocument>>
 /** The clients in each frame, behind the age that goes with it. */
 const agesIn = async ({ app }: Pick<Fixture, 'app'>): Promise<readonly (readonly [number, number[]])[]> => {
   const { answer, bytes } = await join(app)
-  const ages = answer.headers.get(OwnHeader.awarenessAges)?.split(', ').map(Number) ?? []
   const frames = decodeFrames(bytes)
-  expect(ages).toHaveLength(frames.length)
+  const ages = parseAges(answer.headers.get(OwnHeader.awarenessAges), frames.length)
   return frames.map((frame, at) => [
-    ages[at] ?? Number.NaN,
+    ages?.[at] ?? Number.NaN,
     decodeAwareness(frame).map(({ client }) => client),
   ])
 }

@@ -4,12 +4,12 @@ import { symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { create, loaded } from '../contract/fixture.ts'
-import type { HolderAnswer, HolderOrder } from '../store/holder-words.ts'
 import { openStore, temporaryDirectory } from '../store/temporary.ts'
+import type { HolderAnswer, HolderOrder } from './holder-words.ts'
 
 /** Another process, ready for orders; killed after the test. */
 const startHolder = async (): Promise<ChildProcess> => {
-  const child = fork(join(import.meta.dirname, '../store/holder.ts'), { execArgv: ['--import', 'tsx'] })
+  const child = fork(join(import.meta.dirname, 'holder.ts'), { execArgv: ['--import', 'tsx'] })
   onTestFinished(() => void child.kill('SIGKILL'))
   await once(child, 'message')
   return child

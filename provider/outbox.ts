@@ -1,5 +1,5 @@
-import * as Y from 'yjs'
 import { encodeFrames } from '../protocol/index.ts'
+import { joinUpdates } from './join-updates.ts'
 
 /** What the server has not promised to keep yet. */
 export interface Tally {
@@ -31,10 +31,8 @@ export type Pack = (update: Uint8Array) => Packed | undefined
 const whole: Pack = update => ({ updates: [update], leftBytes: 0 })
 const nothing: Packed = { updates: [], leftBytes: 0 }
 
-/** Updates merged into one: `mergeUpdates` is quadratic, and at this many still cheaper than what it saves. */
-const mergedAtOnce = 64
 /** Updates remembered one by one. Past this the difference to the server is sent instead: it is in the document. */
-const mostWaiting = 64 * mergedAtOnce
+const mostWaiting = 4_096
 
 interface Waiting {
   readonly update: Uint8Array
@@ -134,7 +132,7 @@ export class Outbox {
   }
 
   #pack(tally: Tally, difference: () => Uint8Array | undefined, pack: Pack): void {
-    const update = this.#owesDifference ? difference() : merged(this.#waiting.map(({ update }) => update))
+    const update = this.#owesDifference ? difference() : joined(this.#waiting)
     let packed = update ? pack(update) : nothing
     const isWhole = this.#owesDifference || !packed
     if (!packed) {
@@ -197,14 +195,5 @@ const tallyOf = (waiting: readonly Waiting[]): Tally | undefined => {
  * One update with everything in them. One, because they overlap: where an observer answers an edit by another, Yjs reports
  * the second with the first and then again.
  */
-const merged = (updates: readonly Uint8Array[]): Uint8Array | undefined => {
-  let level = updates
-  while (level.length > 1) {
-    const above: Uint8Array[] = []
-    for (let at = 0; at < level.length; at += mergedAtOnce) {
-      above.push(Y.mergeUpdates(level.slice(at, at + mergedAtOnce)))
-    }
-    level = above
-  }
-  return level[0]
-}
+const joined = (waiting: readonly Waiting[]): Uint8Array | undefined =>
+  waiting.length > 0 ? joinUpdates(waiting.map(({ update }) => update)) : undefined

@@ -1,8 +1,13 @@
 import type * as Y from 'yjs'
 
 /**
- * Calls `tell` after changes of which Yjs told nobody. Once a listener of an update has thrown it tells nothing any more, neither
- * of that change nor of those that follow.
+ * Whether Yjs told nobody of the last changes. Once a listener of an update has thrown it tells nothing any more, neither of that
+ * change nor of those that follow.
+ */
+export const isSilent = (doc: Y.Doc): boolean => doc._transactionCleanups.length > 0
+
+/**
+ * Calls `tell` after changes of which Yjs told nobody.
  * @returns how to stop
  */
 export const onSilence = (doc: Y.Doc, tell: () => void): (() => void) => {
@@ -10,7 +15,7 @@ export const onSilence = (doc: Y.Doc, tell: () => void): (() => void) => {
   let isOver = false
   const look = () => {
     isDue = false
-    if (!isOver && doc._transactionCleanups.length > 0) tell()
+    if (!isOver && isSilent(doc)) tell()
   }
   const begun = () => {
     if (isDue) return

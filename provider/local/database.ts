@@ -1,4 +1,5 @@
 import type { Env } from '../../client/index.ts'
+import { answerMs, within } from './within.ts'
 
 /** The two object stores of a y-indexeddb database, in one transaction. */
 export interface Stores {
@@ -12,9 +13,6 @@ export interface Stores {
 
 const updatesStore = 'updates'
 const customStore = 'custom'
-
-/** Ends the wait for a browser that neither opens nor refuses, as when a frozen tab holds up the deletion of the database. */
-const openPatienceMs = 10_000
 
 /** The result of a request, inside the transaction: what is asked for when it comes belongs to the same transaction. */
 export const asked = <Result>(request: IDBRequest<Result>): Promise<Result> =>
@@ -39,13 +37,10 @@ export class Database {
 
   static async open(name: string, env: Pick<Env, 'sleep'>): Promise<Database> {
     const opening = openDatabase(name)
-    const waiting = new AbortController()
-    const db = await Promise.race([opening, env.sleep(openPatienceMs, waiting.signal)]).finally(() =>
-      waiting.abort(),
-    )
+    const db = await within(answerMs, opening, env)
     if (!db) {
       opening.then(late => late.close()).catch(() => undefined)
-      throw new Error(`the browser did not open the database within ${openPatienceMs / 1_000} s`)
+      throw new Error(`the browser did not open the database within ${answerMs / 1_000} s`)
     }
     return new Database(db)
   }

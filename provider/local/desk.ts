@@ -2,7 +2,8 @@ import type { Env } from '../../client/index.ts'
 import type { Place } from '../place.ts'
 import { clearedElsewhere, type LocalProblem, storageFailed } from './local-problem.ts'
 import type { StoredFlight } from './local-store.ts'
-import { type Changes, type Contents, type Kept, type Keys, Shelf } from './shelf.ts'
+import { type Changes, type Contents, type Keys, Shelf, type Stored } from './shelf.ts'
+import { answerMs, within } from './within.ts'
 
 export interface DeskParts {
   readonly name: string
@@ -45,14 +46,17 @@ export class Desk {
 
   async open(): Promise<Contents> {
     const { name, env } = this.#parts
+    let shelf: Shelf | undefined
     try {
-      const shelf = await Shelf.open(name, env)
-      const contents = await shelf.load()
+      shelf = await Shelf.open(name, env)
+      const contents = await within(answerMs, shelf.load(), env)
+      if (!contents) throw new Error(`the browser did not say within ${answerMs / 1_000} s what is stored`)
       this.#use(shelf)
       this.#place = contents.place
       for (const flight of contents.flights) this.#flights.set(flight.producerId, flight)
       return contents
     } catch (cause) {
+      shelf?.close()
       this.#tell(storageFailed('this browser could not open its storage', cause))
       this.#recover(0, firstWaitMs)
       return nothing
@@ -112,13 +116,13 @@ export class Desk {
     }
   }
 
-  async #heed(shelf: Shelf, kept: Kept): Promise<void> {
-    if (kept === 'cleared') this.#giveUp(shelf)
-    if (kept === 'lost') {
+  async #heed(shelf: Shelf, stored: Stored): Promise<void> {
+    if (stored === 'cleared') this.#giveUp(shelf)
+    if (stored === 'lost') {
       this.#lose(shelf)
       await this.#attempt
     }
-    if (kept !== 'crowded') return
+    if (stored !== 'crowded') return
     const { encode, onProblem } = this.#parts
     await this.#heed(shelf, await shelf.join(encode, onProblem))
   }
@@ -169,9 +173,9 @@ export class Desk {
     let shelf: Shelf | undefined
     try {
       shelf = await Shelf.open(name, env, life)
-      const kept = await shelf.restore(encode, this.#place, this.#flights.values(), onProblem)
+      const stored = await shelf.restore(encode, this.#place, this.#flights.values(), onProblem)
       this.#use(shelf)
-      if (kept === 'cleared') this.#giveUp(shelf)
+      if (stored === 'cleared') this.#giveUp(shelf)
     } catch (cause) {
       shelf?.close()
       this.#tell(storageFailed('this browser could not open its storage again', cause))

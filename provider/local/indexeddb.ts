@@ -1,13 +1,15 @@
 import * as Y from 'yjs'
 import { type Env, realEnv } from '../../client/index.ts'
+import { joinUpdates } from '../join-updates.ts'
 import type { Place } from '../place.ts'
+import { isSilent } from '../silence.ts'
 import { Coverage, summaryOf } from './coverage.ts'
 import { Desk } from './desk.ts'
-import { joinUpdates } from './join-updates.ts'
 import { Latest } from './latest.ts'
 import { unreadable } from './local-problem.ts'
 import type { Loaded, LocalStore, LocalStoreParts, OpenLocalStore, StoredFlight } from './local-store.ts'
 import type { Changes, Contents } from './shelf.ts'
+import { answerMs, within } from './within.ts'
 
 /** Above this many writes at once, updates wait, and are stored as one. */
 const mostWrites = 8
@@ -21,7 +23,7 @@ class IndexedDbStore implements LocalStore {
   #queue: Uint8Array[] = []
   #writes = 0
   /** Resolves when all writes so far have ended. */
-  #written: Promise<unknown> = Promise.resolve()
+  #written: Promise<void> = Promise.resolve()
   #ending: Promise<void> | undefined
 
   /** Applies what was stored, and listens from then on. */
@@ -42,8 +44,8 @@ class IndexedDbStore implements LocalStore {
   }
 
   /** Resolves when what was given so far is stored, or cannot be. */
-  async settled(): Promise<void> {
-    await this.#written
+  settled(): Promise<void> {
+    return this.#written
   }
 
   keep(place: Place): Promise<void> {
@@ -91,9 +93,9 @@ class IndexedDbStore implements LocalStore {
     if (this.#queue.length === 1) void Promise.resolve().then(() => this.#flush())
   }
 
-  /** Yjs tells nothing any more once a listener of an update has thrown: then the document is all there is to go by. */
+  /** What Yjs told nobody of is in the document. */
   #catchUp(): void {
-    if (this.#doc._transactionCleanups.length > 0) this.#queue.push(Y.encodeStateAsUpdate(this.#doc))
+    if (isSilent(this.#doc)) this.#queue.push(Y.encodeStateAsUpdate(this.#doc))
   }
 
   #flush(): void {
@@ -112,19 +114,19 @@ class IndexedDbStore implements LocalStore {
     await this.#write({ place })
   }
 
-  #write(changes: Changes): Promise<unknown> {
+  #write(changes: Changes): Promise<void> {
     const update = this.#queue.length > 0 ? joinUpdates(this.#queue) : undefined
     this.#queue = []
     return this.#track(this.#desk.write({ ...changes, update }))
   }
 
-  #track(write: Promise<void>): Promise<unknown> {
+  #track(write: Promise<void>): Promise<void> {
     this.#writes++
     const ended = write.then(() => {
       this.#writes--
       this.#flush()
     })
-    this.#written = Promise.all([this.#written, ended])
+    this.#written = Promise.all([this.#written, ended]).then(() => undefined)
     return this.#written
   }
 }
@@ -183,7 +185,7 @@ export const openIndexedDbWith =
     const { name, doc, onProblem } = parts
     const desk = new Desk({ name, env, encode: () => Y.encodeStateAsUpdate(doc), onProblem })
     const store = new IndexedDbStore(parts, desk, await desk.open())
-    await store.settled()
+    await within(answerMs, store.settled(), env)
     return store
   }
 

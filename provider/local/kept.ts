@@ -60,12 +60,10 @@ export class Kept {
   }
 
   async #open({ name, open, replica, env, onProblem }: KeptParts): Promise<Loaded> {
-    // Later, so that a listener of the app that throws does not keep the document from being loaded.
-    const tell = (cause: unknown) => void Promise.resolve(cause).then(onProblem)
     try {
       this.#store = await open({ name, doc: replica.doc, onProblem })
     } catch (cause) {
-      tell(cause) // its code could not be downloaded
+      onProblem(cause) // its code could not be downloaded
     }
     const store = this.#store
     if (store) {
@@ -76,7 +74,7 @@ export class Kept {
     try {
       replica.load(loaded.place)
     } catch (cause) {
-      tell(cause) // the place is of another version, or spoilt: all of the log is read again
+      onProblem(cause) // the place is of another version, or spoilt: all of the log is read again
       replica.load(undefined)
     }
     return loaded

@@ -59,5 +59,8 @@ export interface LocalStoreParts {
   onProblem(cause: unknown): void
 }
 
-/** Never rejects for what is wrong with the stored data or the browser's storage: then nothing was stored, and `onProblem` is told. */
+/**
+ * Never rejects for what is wrong with the stored data or the browser's storage: then nothing was stored, and `onProblem` is told.
+ * A store that does not answer in time counts as such.
+ */
 export type OpenLocalStore = (parts: LocalStoreParts) => Promise<LocalStore>

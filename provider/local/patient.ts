@@ -1,7 +1,8 @@
 import type { Env } from '../../client/index.ts'
 import type { FlightLog } from './local-store.ts'
+import { within } from './within.ts'
 
-/** Some browsers' databases hang. Sending waits no longer than this for what is kept of a request. */
+/** Sending waits no longer than this for what is kept of a request. */
 const mostMs = 2_000
 
 /**
@@ -9,13 +10,8 @@ const mostMs = 2_000
  * finds in the log whether it arrived.
  */
 export const patient = (store: FlightLog, env: Pick<Env, 'sleep'>): FlightLog => {
-  const waitFor = async (work: Promise<void>): Promise<void> => {
-    const over = new AbortController()
-    await Promise.race([work, env.sleep(mostMs, over.signal)])
-    over.abort()
-  }
   return {
-    keepFlight: flight => waitFor(store.keepFlight(flight)),
-    dropFlight: (producerId, seq) => waitFor(store.dropFlight(producerId, seq)),
+    keepFlight: flight => within(mostMs, store.keepFlight(flight), env),
+    dropFlight: (producerId, seq) => within(mostMs, store.dropFlight(producerId, seq), env),
   }
 }

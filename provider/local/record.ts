@@ -1,4 +1,4 @@
-import type { Offset } from '../../protocol/index.ts'
+import { decodeFrames, type Offset, ownLimits, readUpdate } from '../../protocol/index.ts'
 import type { Place } from '../place.ts'
 import type { StoredFlight } from './local-store.ts'
 
@@ -80,6 +80,17 @@ export type OwnRecord =
   | { readonly kind: 'flight'; readonly flight: StoredFlight }
   | { readonly kind: 'life' | 'base' }
 
+/** Whether it can be sent, as whoever sends it reads it: frames of updates. */
+const isBody = (body: unknown): body is Uint8Array => {
+  if (!(body instanceof Uint8Array)) return false
+  try {
+    for (const update of decodeFrames(body)) readUpdate(update, ownLimits)
+    return true
+  } catch {
+    return false
+  }
+}
+
 /** A record of ours by its key; undefined when it cannot be read. */
 export const readOwn = (key: IDBValidKey, record: unknown): OwnRecord | undefined => {
   const [, kind, name, seq] = Array.isArray(key) ? key : []
@@ -95,7 +106,7 @@ export const readOwn = (key: IDBValidKey, record: unknown): OwnRecord | undefine
   return kind === 'flight' &&
     typeof name === 'string' &&
     typeof seq === 'number' &&
-    body instanceof Uint8Array &&
+    isBody(body) &&
     (basis === undefined || typeof basis === 'string')
     ? { kind, flight: { producerId: name, seq, body, basis: basis as Offset | undefined } }
     : undefined

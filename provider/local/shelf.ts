@@ -58,7 +58,7 @@ export interface Changes {
  * - `lost`: kept, but something else that this tab stored may be gone: it should be given everything
  * - `cleared`: somebody wants nothing to be kept
  */
-export type Kept = 'kept' | 'crowded' | 'lost' | 'cleared'
+export type Stored = 'kept' | 'crowded' | 'lost' | 'cleared'
 
 /** One connection to what is kept under a name. */
 export class Shelf {
@@ -134,7 +134,7 @@ export class Shelf {
   }
 
   /** Writes all of it or nothing, at once: after this call nothing that happens to the page can stop it. */
-  async write({ update, place, flight }: Changes): Promise<Kept> {
+  async write({ update, place, flight }: Changes): Promise<Stored> {
     const life = this.#life
     const [key, found, count] = await this.#database.transact('readwrite', ({ updates, custom, commit }) => {
       const added = update && asked(updates.add(update))
@@ -169,7 +169,7 @@ export class Shelf {
    * @param encode the document, as it is when this is called
    * @param onProblem called before what it is about is removed
    */
-  join(encode: () => Uint8Array, onProblem: (problem: LocalProblem) => void): Promise<Kept> {
+  join(encode: () => Uint8Array, onProblem: (problem: LocalProblem) => void): Promise<Stored> {
     return this.#database.transact('readwrite', async stores => {
       const { updates, custom } = stores
       const [count, life, base] = await Promise.all([
@@ -197,7 +197,7 @@ export class Shelf {
     place: Place | undefined,
     flights: Iterable<StoredFlight>,
     onProblem: (problem: LocalProblem) => void,
-  ): Promise<Kept> {
+  ): Promise<Stored> {
     return this.#database.transact('readwrite', async stores => {
       const found = readLife(await asked<unknown>(stores.custom.get(lifeKey)))
       if (this.#life > 0 && found && found.cleared >= this.#life) return 'cleared'

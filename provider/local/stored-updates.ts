@@ -1,7 +1,7 @@
 import type { UpdateSummary } from '../../protocol/index.ts'
+import { joinUpdates } from '../join-updates.ts'
 import { Coverage, summaryOf } from './coverage.ts'
 import { asked, type Stores } from './database.ts'
-import { joinUpdates } from './join-updates.ts'
 import { type LocalProblem, unreadable } from './local-problem.ts'
 
 export interface StoredUpdate {

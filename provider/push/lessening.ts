@@ -4,15 +4,13 @@ import { verdictOn } from '../condition.ts'
 import { type ProviderError, refusalOf } from '../error.ts'
 import type { Flight, Packed } from '../outbox.ts'
 import type { Replica } from '../replica.ts'
-import { Packing, type Refused } from './packing.ts'
-
-type Kept = 'too-large' | 'rejected'
+import { type KeptBack, Packing, type Refused } from './packing.ts'
 
 export interface LesseningParts {
   readonly replica: Replica
   readonly env: Pick<Env, 'now'>
   /** Something stays behind from now on. */
-  onKeptBack(why: Kept): void
+  onKeptBack(why: KeptBack): void
   onProblem(error: ProviderError): void
 }
 
@@ -39,7 +37,7 @@ export class Lessening {
   }
 
   /** Why something stays behind; undefined when nothing does. */
-  get keepsBack(): Kept | undefined {
+  get keepsBack(): KeptBack | undefined {
     return this.#packing.keepsBack
   }
 
@@ -78,7 +76,7 @@ export class Lessening {
     return true
   }
 
-  #leaveBehind(refused: Refused, why: Kept, error: StreamError | undefined): void {
+  #leaveBehind(refused: Refused, why: KeptBack, error: StreamError | undefined): void {
     const { onKeptBack, onProblem } = this.#parts
     onKeptBack(why)
     const keys = refused.ranges.map(({ client, clock }) => `${client} ${clock}`)

@@ -8,6 +8,9 @@ const targetBytes = 1_000_000
 const surelySmall = 16_000
 const frameBytes = 8 // around an update in a request, at most
 
+/** Why something is not sent. */
+export type KeptBack = 'too-large' | 'rejected'
+
 /** What a server would not take. */
 export interface Refused {
   readonly ranges: readonly Range[]
@@ -22,7 +25,7 @@ export class Packing {
   /** What stays behind: per client, from which clock on. */
   readonly #without = new Map<number, number>()
   readonly #left: Range[] = []
-  #why: 'too-large' | 'rejected' | undefined
+  #why: KeptBack | undefined
   readonly #onTooLarge: (refused: Refused) => void
 
   /** @param onTooLarge called for what cannot be cut and is larger than the server takes */
@@ -31,7 +34,7 @@ export class Packing {
   }
 
   /** Why something stays behind; undefined when nothing does. */
-  get keepsBack(): 'too-large' | 'rejected' | undefined {
+  get keepsBack(): KeptBack | undefined {
     return this.#why
   }
 
@@ -95,7 +98,7 @@ export class Packing {
     return { ranges, bytes: undefined }
   }
 
-  #keepBack(range: Range, why: 'too-large' | 'rejected'): void {
+  #keepBack(range: Range, why: KeptBack): void {
     const { client, clock } = range
     this.#why = why
     this.#left.push(range)

@@ -1,5 +1,5 @@
 import * as Y from 'yjs'
-import type { Offset } from '../../protocol/index.ts'
+import { encodeFrames, type Offset } from '../../protocol/index.ts'
 import type { LocalStore, OpenLocalStore, StoredFlight } from '../../provider/local/local-store.ts'
 import type { Place } from '../../provider/place.ts'
 
@@ -131,33 +131,35 @@ export const localStoreContract = (ground: Ground): readonly Sentence[] => {
   sentence('[LS4] a flight is stored when that resolves, and every update before it', async desk => {
     const first = await desk.open()
     first.write('in the flight')
-    const buffer = new Uint8Array(1_000).fill(7)
-    await first.store.keepFlight(flight('a', 0, buffer.subarray(100, 103)))
+    const sent = flight('a', 0, 7)
+    const buffer = new Uint8Array(1_000)
+    buffer.set(sent.body, 100)
+    await first.store.keepFlight({ ...sent, body: buffer.subarray(100, 100 + sent.body.length) })
     const other = await desk.open()
-    sameFlights(other.store, [flight('a', 0, [7, 7, 7])])
+    sameFlights(other.store, [sent])
     same(other.read(), 'in the flight')
   })
 
   sentence('[LS4] a flight replaces the one before of its producer, and no other', async desk => {
     await desk.visit('flights', async ({ store }) => {
-      await store.keepFlight(flight('a', 0, [1]))
-      await store.keepFlight(flight('b', 5, [2]))
-      void store.keepFlight(flight('a', 1, [3]))
-      await store.keepFlight(flight('a', 2, [4]))
+      await store.keepFlight(flight('a', 0, 1))
+      await store.keepFlight(flight('b', 5, 2))
+      void store.keepFlight(flight('a', 1, 3))
+      await store.keepFlight(flight('a', 2, 4))
     })
-    sameFlights((await desk.open()).store, [flight('a', 2, [4]), flight('b', 5, [2])])
+    sameFlights((await desk.open()).store, [flight('a', 2, 4), flight('b', 5, 2)])
   })
 
   sentence('[LS5] a flight is dropped by its producer and seq, not by an older seq', async desk => {
     await desk.visit('two', async ({ store }) => {
-      await store.keepFlight(flight('a', 1, [1]))
-      await store.keepFlight(flight('b', 1, [2]))
+      await store.keepFlight(flight('a', 1, 1))
+      await store.keepFlight(flight('b', 1, 2))
       await store.dropFlight('a', 0)
       await store.dropFlight('b', 1)
       await store.dropFlight('c', 0)
     })
     await desk.visit('one', async ({ store }) => {
-      sameFlights(store, [flight('a', 1, [1])])
+      sameFlights(store, [flight('a', 1, 1)])
       await store.dropFlight('a', 1)
     })
     sameFlights((await desk.open()).store, [])
@@ -185,7 +187,7 @@ export const localStoreContract = (ground: Ground): readonly Sentence[] => {
       await desk.visit('all', async ({ write, store }) => {
         write('first ')
         await store.keep(place(1))
-        await store.keepFlight(flight('a', 0, [1]))
+        await store.keepFlight(flight('a', 0, 1))
       })
       await corrupt(desk.name)
       await desk.visit('more', ({ write }) => write('second '))
@@ -195,7 +197,7 @@ export const localStoreContract = (ground: Ground): readonly Sentence[] => {
       same(desk.problems.length, told)
       same(after.read(), 'first second ')
       same(after.store.loaded.place, undefined)
-      sameFlights(after.store, [flight('a', 0, [1])])
+      sameFlights(after.store, [flight('a', 0, 1)])
       await after.store.keep(place(2))
       samePlace((await desk.open()).store.loaded.place, place(2))
     })
@@ -203,7 +205,7 @@ export const localStoreContract = (ground: Ground): readonly Sentence[] => {
     sentence('[LS7] a place kept by a tab that was there before is not ahead of what is left', async desk => {
       const first = await desk.open()
       first.write('first ')
-      await first.store.keepFlight(flight('a', 0, [1]))
+      await first.store.keepFlight(flight('a', 0, 1))
       await corrupt(desk.name)
       const second = await desk.open()
       same(desk.problems.length, 1)
@@ -222,23 +224,23 @@ export const localStoreContract = (ground: Ground): readonly Sentence[] => {
       const first = await desk.open()
       first.write('before ')
       await first.store.keep(place(1))
-      await first.store.keepFlight(flight('a', 3, [1]))
+      await first.store.keepFlight(flight('a', 3, 1))
       await breakIt(desk.name)
       first.write('after ')
-      await first.store.keepFlight(flight('b', 0, [2]))
+      await first.store.keepFlight(flight('b', 0, 2))
       await first.store.keep(place(2))
       await first.store.close()
       same(desk.problems.length > 0, true, 'nothing was told')
       const second = await desk.open()
       same(second.read(), 'before after ')
       samePlace(second.store.loaded.place, place(2))
-      sameFlights(second.store, [flight('a', 3, [1]), flight('b', 0, [2])])
+      sameFlights(second.store, [flight('a', 3, 1), flight('b', 0, 2)])
     })
 
     sentence('[LS8] an open store without edits is given everything again, too', async desk => {
       const first = await desk.open()
       first.write('all there is')
-      await first.store.keepFlight(flight('a', 0, [1]))
+      await first.store.keepFlight(flight('a', 0, 1))
       await breakIt(desk.name)
       await first.store.close()
       same((await desk.open()).read(), 'all there is')
@@ -249,13 +251,13 @@ export const localStoreContract = (ground: Ground): readonly Sentence[] => {
     const first = await desk.open()
     first.write('secret')
     await first.store.keep(place(1))
-    await first.store.keepFlight(flight('a', 0, [1]))
+    await first.store.keepFlight(flight('a', 0, 1))
     first.write('on its way')
     void first.store.keep(place(2))
     const cleared = first.store.clear()
     first.write('later')
     await first.store.keep(place(3))
-    await first.store.keepFlight(flight('b', 0, [1]))
+    await first.store.keepFlight(flight('b', 0, 1))
     await first.store.dropFlight('a', 0)
     await cleared
     first.write('much later')
@@ -270,7 +272,7 @@ export const localStoreContract = (ground: Ground): readonly Sentence[] => {
     await first.store.clear()
     second.write('later')
     await second.store.keep(place(2))
-    await second.store.keepFlight(flight('b', 0, [1]))
+    await second.store.keepFlight(flight('b', 0, 1))
     await second.store.close()
     same(desk.problems.length, 1)
     await desk.isEmpty()
@@ -284,20 +286,20 @@ export const localStoreContract = (ground: Ground): readonly Sentence[] => {
     await Promise.resolve()
     first.write('fore')
     void first.store.keep(place(1))
-    void first.store.keepFlight(flight('a', 0, [1]))
-    void first.store.keepFlight(flight('b', 0, [2]))
+    void first.store.keepFlight(flight('a', 0, 1))
+    void first.store.keepFlight(flight('b', 0, 2))
     void first.store.dropFlight('b', 0)
     const closed = first.store.close()
     first.write('after')
     await first.store.keep(place(2))
-    await first.store.keepFlight(flight('c', 0, [3]))
+    await first.store.keepFlight(flight('c', 0, 3))
     await first.store.dropFlight('a', 0)
     await closed
     await first.store.close()
     const second = await desk.open()
     same(second.read(), 'before')
     samePlace(second.store.loaded.place, place(1))
-    sameFlights(second.store, [flight('a', 0, [1])])
+    sameFlights(second.store, [flight('a', 0, 1)])
   })
 
   sentence('[LS11] what either of two tabs stored is there for the next', async desk => {
@@ -305,7 +307,7 @@ export const localStoreContract = (ground: Ground): readonly Sentence[] => {
     for (let round = 0; round < 30; round++) {
       first.write('a')
       second.write('b')
-      if (round % 5 === 0) await first.store.keepFlight(flight('a', round, [round]))
+      if (round % 5 === 0) await first.store.keepFlight(flight('a', round, round))
     }
     await Promise.all([first.store.close(), second.store.close()])
     const text = (await desk.open()).read()
@@ -402,10 +404,14 @@ const place = (round: number): Place => ({
   unsavedSince: undefined,
 })
 
-const flight = (producerId: string, seq: number, body: ArrayLike<number>): StoredFlight => ({
+/** A request that deletes the first that the client of this number, below 128, ever inserted. */
+export const requestOf = (client: number): Uint8Array =>
+  encodeFrames([new Uint8Array([0, 1, client, 1, 0, 1])])
+
+const flight = (producerId: string, seq: number, client: number): StoredFlight => ({
   producerId,
   seq,
-  body: body instanceof Uint8Array ? body : new Uint8Array(Array.from(body)),
+  body: requestOf(client),
   // The first of a producer may have been sent before anything was read.
   ...(seq > 0 && { basis: `1_${seq}` as Offset }),
 })

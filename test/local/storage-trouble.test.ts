@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { afterEach, expect, test, vi } from 'vitest'
 import * as Y from 'yjs'
 import type { Offset } from '../../protocol/index.ts'
@@ -5,7 +7,8 @@ import { openIndexedDbWith } from '../../provider/local/indexeddb.ts'
 import { LocalCode, LocalProblem } from '../../provider/local/local-problem.ts'
 import type { LocalStore } from '../../provider/local/local-store.ts'
 import type { Place } from '../../provider/place.ts'
-import { behindItsBack, closeFor, evict, openPlain } from './fake-browser.ts'
+import { requestOf } from '../contract/local-store.ts'
+import { behindItsBack, closeFor, evict, hold, openPlain } from './fake-browser.ts'
 
 /** Waits that end when the test says so. */
 class Waits {
@@ -78,7 +81,7 @@ test('without IndexedDB the document is used as it is, told once, and nobody wai
   const tab = await open(fresh())
   tab.text.insert(0, 'typed')
   await tab.store.keep(place(1))
-  await tab.store.keepFlight({ producerId: 'a', seq: 0, body: new Uint8Array([1]) })
+  await tab.store.keepFlight({ producerId: 'a', seq: 0, body: requestOf(1) })
   await tab.store.dropFlight('a', 0)
   expect(tab.store.loaded).toEqual({ place: undefined, flights: [] })
   await tab.store.close()
@@ -131,6 +134,77 @@ test('a browser that neither opens nor refuses is waited for no longer than ten 
   expect((await stored(name)).text).toBe('typed')
 })
 
+test('a database that does not say what it holds is waited for no longer than ten seconds, and given everything once it answers', async () => {
+  const name = fresh()
+  const before = await open(name)
+  before.text.insert(0, 'stored')
+  await before.store.close()
+  const release = await hold(name)
+  const closing = vi.spyOn(IDBDatabase.prototype, 'close')
+  const waits = new Waits()
+  const opening = open(name, new Y.Doc(), waits)
+  await eventually(() => expect(waits.asked).toEqual([10_000, 10_000]))
+  waits.end()
+  const tab = await opening
+  expect(closing).toHaveBeenCalledOnce()
+  expect(tab.store.loaded).toEqual({ place: undefined, flights: [] })
+  expect(codes(tab.problems)).toEqual([LocalCode.storage])
+  expect(String(tab.problems[0])).toContain('could not open its storage')
+  tab.text.insert(0, 'typed')
+  waits.end() // until it is tried again
+  const kept = tab.store.keep(place(1))
+  await release()
+  await kept
+  await tab.store.close()
+  const next = await stored(name)
+  expect(next.text).toMatch(/^(storedtyped|typedstored)$/)
+  expect(next.store.loaded.place).toEqual(place(1))
+})
+
+test('a database that takes nothing more as it is opened is waited for no longer than ten seconds', async () => {
+  const name = fresh()
+  const before = await open(name)
+  before.text.insert(0, 'stored')
+  await before.store.close()
+  const other = await openPlain(name)
+  const doc = new Y.Doc()
+  doc.getText('text').insert(0, 'typed')
+  let holding = true
+  doc.on('update', () => {
+    const updates = other.transaction(['updates', 'custom'], 'readwrite').objectStore('updates')
+    const again = () => {
+      if (holding) updates.count().onsuccess = again
+    }
+    again()
+  })
+  const waits = new Waits()
+  const opening = open(name, doc, waits)
+  await eventually(() => expect(waits.asked).toEqual([10_000, 10_000, 10_000]))
+  waits.end()
+  const { store, text, problems } = await opening
+  expect(text.toString()).toMatch(/^(storedtyped|typedstored)$/)
+  holding = false
+  await store.close()
+  other.close()
+  expect(problems).toEqual([])
+  expect((await stored(name)).text).toBe(text.toString())
+})
+
+test('nothing is remembered of a write that has ended', async () => {
+  vi.stubGlobal('indexedDB', undefined)
+  setFlagsFromString('--expose-gc')
+  const collect: () => void = runInNewContext('gc')
+  const { store } = await open(fresh())
+  const heapBytes = async (writes: number): Promise<number> => {
+    for (let write = 0; write < writes; write++) await store.dropFlight('a', write)
+    collect()
+    return process.memoryUsage().heapUsed
+  }
+  const before = await heapBytes(1_000)
+  expect((await heapBytes(100_000)) - before).toBeLessThan(2_000_000)
+  await store.close()
+})
+
 test('[LS3] [LS8] when the quota is used up no place is stored without its updates, and all is stored when there is room', async () => {
   const name = fresh()
   const tab = await open(name)
@@ -141,9 +215,9 @@ test('[LS3] [LS8] when the quota is used up no place is stored without its updat
   await Promise.resolve() // the update is on its way
   void tab.store.keep(place(2))
   await tab.store.keep(place(3))
-  await tab.store.keepFlight({ producerId: 'a', seq: 0, body: new Uint8Array([1]) })
+  await tab.store.keepFlight({ producerId: 'a', seq: 0, body: requestOf(1) })
   tab.text.insert(7, 'nor this, ')
-  await tab.store.keepFlight({ producerId: 'a', seq: 1, body: new Uint8Array([1]) })
+  await tab.store.keepFlight({ producerId: 'a', seq: 1, body: requestOf(1) })
   expect(codes(tab.problems)).toEqual([LocalCode.storage])
   full.mockRestore()
   const during = await stored(name)
@@ -176,13 +250,13 @@ test('[LS8] a connection that the browser closes is replaced at once, and what i
   const tab = await open(name)
   for (let round = 0; round < 5; round++) {
     tab.text.insert(0, 'a')
-    const onItsWay = tab.store.keepFlight({ producerId: 'a', seq: 2 * round, body: new Uint8Array([1]) })
+    const onItsWay = tab.store.keepFlight({ producerId: 'a', seq: 2 * round, body: requestOf(1) })
     closeFor(name)
     await onItsWay
     expect((await stored(name)).store.loaded.flights).toMatchObject([{ seq: 2 * round }])
     closeFor(name)
     tab.text.insert(0, 'b')
-    await tab.store.keepFlight({ producerId: 'a', seq: 2 * round + 1, body: new Uint8Array([1]) })
+    await tab.store.keepFlight({ producerId: 'a', seq: 2 * round + 1, body: requestOf(1) })
     const { text, store } = await stored(name)
     expect(text).toBe('ba'.repeat(round + 1))
     expect(store.loaded.flights).toMatchObject([{ seq: 2 * round + 1 }])
@@ -202,7 +276,7 @@ test('[LS8] whoever deletes the database under it gets it deleted, and everythin
     request.onblocked = reject
   })
   tab.text.insert(0, 'again ')
-  await tab.store.keepFlight({ producerId: 'a', seq: 0, body: new Uint8Array([1]) })
+  await tab.store.keepFlight({ producerId: 'a', seq: 0, body: requestOf(1) })
   const next = await stored(name)
   expect(next.text).toBe('again typed')
   expect(next.store.loaded).toMatchObject({ place: place(1), flights: [{ seq: 0 }] })
@@ -214,7 +288,7 @@ test('[LS8] what an earlier visit left is stored anew as well, and what was drop
   const first = await open(name)
   first.text.insert(0, 'typed')
   for (const producerId of ['a', 'b', 'c'])
-    await first.store.keepFlight({ producerId, seq: 4, body: new Uint8Array([1]) })
+    await first.store.keepFlight({ producerId, seq: 4, body: requestOf(1) })
   await first.store.keep(place(1))
   await first.store.close()
   const second = await open(name)

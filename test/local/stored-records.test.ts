@@ -1,11 +1,12 @@
 import { expect, test } from 'vitest'
 import { IndexeddbPersistence } from 'y-indexeddb'
 import * as Y from 'yjs'
-import type { Offset } from '../../protocol/index.ts'
+import { encodeFrames, type Offset } from '../../protocol/index.ts'
 import { openIndexedDb } from '../../provider/local/indexeddb.ts'
 import { LocalCode, LocalProblem } from '../../provider/local/local-problem.ts'
 import type { LocalStore } from '../../provider/local/local-store.ts'
 import type { Place } from '../../provider/place.ts'
+import { requestOf } from '../contract/local-store.ts'
 import { behindItsBack, count, hold } from './fake-browser.ts'
 
 let names = 0
@@ -99,12 +100,22 @@ const strange: readonly (readonly [string, IDBValidKey, unknown])[] = [
   [
     'a flight whose seq is no number',
     ['durable-streams-yjs', 'flight', 'a', 'b'],
-    { version: 1, body: place.ledger },
+    { version: 1, body: requestOf(1) },
   ],
   [
     'a flight that builds on a number',
     ['durable-streams-yjs', 'flight', 'a', 1],
-    { version: 1, body: place.ledger, basis: 7 },
+    { version: 1, body: requestOf(1), basis: 7 },
+  ],
+  [
+    'a flight that ends within a frame',
+    ['durable-streams-yjs', 'flight', 'a', 1],
+    { version: 1, body: requestOf(1).subarray(0, 4).slice() },
+  ],
+  [
+    'a flight of something else than updates',
+    ['durable-streams-yjs', 'flight', 'a', 1],
+    { version: 1, body: encodeFrames([new Uint8Array([1, 2, 3])]) },
   ],
   ['a life that is no number', ['durable-streams-yjs', 'life'], { version: 1, life: 'x', cleared: 0 }],
   ['a record of a kind that nobody knows', ['durable-streams-yjs', 'other'], { version: 1 }],
@@ -115,7 +126,7 @@ for (const [what, key, record] of strange) {
     const name = fresh()
     await visit(name, async ({ text, store }) => {
       text.insert(0, 'kept')
-      await store.keepFlight({ producerId: 'b', seq: 0, body: new Uint8Array([1]) })
+      await store.keepFlight({ producerId: 'b', seq: 0, body: requestOf(1) })
       await store.keep(place)
     })
     await put(name, key, record)
@@ -286,7 +297,7 @@ test('[LS1] [LS3] a document whose updates are no longer told, since a listener 
   await tab.store.keep(place)
   expect((await visit(name)).text.toString()).toBe('bc')
   tab.text.insert(2, 'd')
-  await tab.store.keepFlight({ producerId: 'a', seq: 0, body: new Uint8Array([1]) })
+  await tab.store.keepFlight({ producerId: 'a', seq: 0, body: requestOf(1) })
   expect((await visit(name)).text.toString()).toBe('bcd')
   tab.text.delete(0, 1)
   await tab.store.close()
@@ -311,10 +322,12 @@ test('a record is as large as what it holds, whatever buffer that was a view of'
   const name = fresh()
   const buffer = new Uint8Array(1 << 20)
   await visit(name, async ({ store }) => {
-    await store.keepFlight({ producerId: 'a', seq: 0, body: buffer.subarray(10, 20) })
+    const body = buffer.subarray(10, 10 + requestOf(1).length)
+    body.set(requestOf(1))
+    await store.keepFlight({ producerId: 'a', seq: 0, body })
     await store.keep({ ...place, ledger: buffer.subarray(5, 8) })
   })
   const { loaded } = (await visit(name)).store
-  expect(loaded.flights[0]?.body.buffer.byteLength).toBe(10)
+  expect(loaded.flights[0]?.body.buffer.byteLength).toBe(requestOf(1).length)
   expect(loaded.place?.ledger.buffer.byteLength).toBe(3)
 })

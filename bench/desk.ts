@@ -1,6 +1,7 @@
 import * as Y from 'yjs'
 import { readUpdate, snapshotLimits } from '../protocol/index.ts'
 import { Ledger } from '../provider/ledger.ts'
+import { Nudge } from '../provider/nudge.ts'
 import type { Exchange, Typed } from './exchange.ts'
 import { applyPatches, textOf } from './text.ts'
 import type { Transaction } from './trace.ts'
@@ -37,7 +38,8 @@ export class SharedDesk implements Desk {
   /** By agent, how many of its transactions the provider's document has, and the page. */
   readonly #arrivedCount: number[]
   readonly #seenCount: number[]
-  #wake: () => void = () => undefined
+  /** The provider's document, or what others typed, changed. */
+  readonly #change = new Nudge()
   #update: Uint8Array | undefined
 
   /** @param clientId of the page: concurrent inserts are ordered by it */
@@ -53,16 +55,16 @@ export class SharedDesk implements Desk {
     })
     doc.on('update', (update: Uint8Array) => {
       this.#arrived.add(readUpdate(update, snapshotLimits))
-      this.#wake()
+      this.#change.give()
     })
-    exchange.watch(() => this.#wake())
+    exchange.watch(() => this.#change.give())
   }
 
   async sees(history: readonly number[], signal: AbortSignal): Promise<void> {
     const others = [...history.keys()].filter(other => other !== this.#agent)
     for (const other of others) {
       while (!this.#hasArrived(other, history[other] ?? 0)) {
-        await this.#change(signal)
+        await this.#change.wait(signal)
         signal.throwIfAborted()
       }
     }
@@ -101,19 +103,5 @@ export class SharedDesk implements Desk {
     }
     this.#seenCount[other] = Math.max(this.#seenCount[other] ?? 0, count)
     return unseen
-  }
-
-  /** Resolves at the next change of the provider's document. */
-  #change(signal: AbortSignal): Promise<void> {
-    return new Promise(resolve => {
-      const done = () => {
-        signal.removeEventListener('abort', done)
-        this.#wake = () => undefined
-        resolve()
-      }
-      this.#wake = done
-      signal.addEventListener('abort', done)
-      if (signal.aborted) done()
-    })
   }
 }

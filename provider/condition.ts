@@ -113,6 +113,9 @@ export const forgotten: ReadonlySet<string> = new Set<string>([
   ErrorCode.producerFenced,
 ])
 
+/** After these an offset does not tell whether the document is still the one that was read; its content does. */
+export const doubtful: ReadonlySet<string> = new Set<string>([...forgotten, ClientCode.wentBack])
+
 /** What an app can do, for people. */
 export const advice: Readonly<Record<Condition, string>> = {
   unauthorized:

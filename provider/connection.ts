@@ -1,30 +1,16 @@
-import { type DurableStream, type Env, type LinkState, type LiveMode, StreamError } from '../client/index.ts'
-import type { Offset } from '../protocol/index.ts'
-import { type ProviderError, unexpected } from './error.ts'
-import type { FlightLog, StoredFlight } from './local/local-store.ts'
+import { type LinkState, StreamError } from '../client/index.ts'
+import { doubtful } from './condition.ts'
+import { unexpected } from './error.ts'
+import type { StoredFlight } from './local/local-store.ts'
 import type { Cue } from './phase.ts'
 import type { Presence } from './presence/presence.ts'
-import { doubtful, Pull } from './pull.ts'
-import { Push } from './push/push.ts'
-import type { Replica } from './replica.ts'
-import type { Standing } from './unsaved.ts'
+import { Pull, type PullParts } from './pull.ts'
+import { Push, type PushParts } from './push/push.ts'
+import { Rounds } from './rounds.ts'
 
-export interface ConnectionParts {
-  readonly replica: Replica
+export interface ConnectionParts extends PushParts, Omit<PullParts, 'onLink'> {
   readonly presence: Presence | undefined
-  readonly stream: DurableStream
-  readonly env: Env
-  readonly live: LiveMode
-  readonly create: boolean
-  flightLog(): FlightLog | undefined
   onCue(cue: Cue): void
-  onRead(updates: readonly Uint8Array[], next: Offset): void
-  onSaved(updates: readonly Uint8Array[]): void
-  onLacking(): void
-  /** Something failed, and will be tried again. */
-  onProblem(error: StreamError | ProviderError): void
-  standing(): Standing
-  onStanding(standing: Standing): void
 }
 
 /** A document's link to the server: reads its log, sends what is unsaved, and says who is here. */
@@ -68,7 +54,8 @@ export class Connection {
    * @throws StreamError | ProviderError when the server refused for good
    */
   async run(signal: AbortSignal): Promise<void> {
-    const { replica, onProblem, onCue } = this.#parts
+    const { replica, env, onProblem, onCue } = this.#parts
+    const rounds = new Rounds(env)
     while (!signal.aborted) {
       const session = new AbortController()
       const end = () => session.abort()
@@ -82,11 +69,12 @@ export class Connection {
         onProblem(error)
         replica.startOver()
         onCue('lost')
-        onCue('retry')
       } finally {
         signal.removeEventListener('abort', end)
         session.abort()
       }
+      await rounds.next(signal)
+      if (!signal.aborted) onCue('retry')
     }
   }
 
@@ -121,7 +109,7 @@ export class Connection {
       if (!state.turnover) onCue('retry')
     } else if (state.caughtUp && !this.#live) {
       this.#live = true
-      replica.compare()
+      replica.reconsider()
       onCue('caughtUp')
       this.#caughtUp()
       this.#push.nudge()

@@ -1,6 +1,6 @@
 import {
-  ClientCode,
   type DurableStream,
+  type Env,
   type LinkState,
   type LiveMode,
   type ReadOptions,
@@ -8,14 +8,16 @@ import {
   StreamError,
 } from '../client/index.ts'
 import { ErrorCode, namesSnapshot, type Offset, Query, Ranges, Sentinel } from '../protocol/index.ts'
-import { forgotten, isReset } from './condition.ts'
+import { isReset } from './condition.ts'
 import { documentReset, endOfDocument } from './error.ts'
 import { type Entries, entriesOfLog, entriesOfSnapshot } from './log.ts'
 import type { Replica } from './replica.ts'
+import { Rounds } from './rounds.ts'
 
 export interface PullParts {
   readonly replica: Replica
   readonly stream: DurableStream
+  readonly env: Env
   readonly live: LiveMode
   readonly create: boolean
   onLink(state: LinkState): void
@@ -28,6 +30,9 @@ interface Read {
   /** Where the log goes on. */
   readonly next: Offset
 }
+
+/** Far more than joining a log takes that is trimmed or created meanwhile: with the waits, half a minute or so. */
+const mostRestarts = 11
 
 /** Reads a document's log: the snapshot, what follows it, and what is appended from then on. */
 export class Pull {
@@ -42,10 +47,11 @@ export class Pull {
    * @throws StreamError | ProviderError when asking again is of no use
    */
   async run(signal: AbortSignal): Promise<void> {
-    const { stream, live, onLink, replica } = this.#parts
+    const { stream, env, live, onLink, replica } = this.#parts
+    const rounds = new Rounds(env)
     while (!signal.aborted) {
       const resumed = replica.offset !== undefined
-      const offset = replica.offset ?? (await this.#join(signal))
+      const offset = replica.offset ?? (await this.#join(rounds, signal))
       if (offset === undefined) return
       try {
         for await (const { bytes, next } of stream.follow({ offset, resumed, live, signal, onLink })) {
@@ -58,24 +64,27 @@ export class Pull {
         const ended = endOfDocument(error)
         if (ended || error.code !== ErrorCode.offsetExpired) throw ended ?? error
         replica.startOver()
+        await this.#next(rounds, error, signal)
       }
     }
   }
 
   /** Snapshot discovery (YJS 9.1), creating the document if there is none. Undefined when `signal` fired. */
-  async #join(signal: AbortSignal): Promise<Offset | undefined> {
+  async #join(rounds: Rounds, signal: AbortSignal): Promise<Offset | undefined> {
     const { stream, create, replica, onLink } = this.#parts
     const options = {
       signal,
       retry: { attempts: Number.POSITIVE_INFINITY },
       onRetry: (error: StreamError, delayMs: number) => onLink({ phase: 'waiting', error, delayMs }),
     }
-    for (let fresh = false; !signal.aborted; ) {
+    for (let restarts = 0; !signal.aborted; restarts++) {
+      const isFirst = restarts === 0
+      const isLast = restarts === mostRestarts
       try {
         const answer = await stream.read({
           ...options,
           offset: Sentinel.snapshot,
-          ...(fresh && { cache: 'reload' as const }),
+          ...(!isFirst && { cache: 'reload' as const }), // a cached redirect would lead to the same place again
         })
         const found = new URL(answer.url).searchParams.get(Query.offset) ?? ''
         const begun = namesSnapshot(found) ? entriesOfSnapshot(answer.bytes) : entriesOfLog(answer.bytes)
@@ -85,15 +94,14 @@ export class Pull {
       } catch (error) {
         if (signal.aborted) return undefined
         if (!(error instanceof StreamError)) throw error
-        const isSuperseded = error.code === ErrorCode.snapshotNotFound && !fresh
-        if (isSuperseded || (error.code === ErrorCode.offsetExpired && !isReset(error))) {
-          fresh = true // between the redirect and the read, or while reading on; a cached redirect would lead here again
-          continue
+        const isTrimmed = error.code === ErrorCode.offsetExpired && !isReset(error)
+        const isMoved = isTrimmed || error.code === ErrorCode.snapshotNotFound
+        if (!isMoved || isLast) {
+          if (replica.known) throw endOfDocument(error) ?? error
+          if (error.status !== 404 || !create || isLast) throw error
+          await stream.create(options)
         }
-        if (replica.known) throw endOfDocument(error) ?? error
-        if (error.status !== 404 || !create) throw error
-        await stream.create(options)
-        fresh = true
+        await this.#next(rounds, error, signal)
       }
     }
     return undefined
@@ -125,6 +133,12 @@ export class Pull {
     throw documentReset()
   }
 
+  /** Resolves when it is time to ask anew, after `error`. */
+  async #next(rounds: Rounds, error: StreamError, signal: AbortSignal): Promise<void> {
+    const { onLink } = this.#parts
+    await rounds.next(signal, delayMs => onLink({ phase: 'waiting', error, delayMs }))
+  }
+
   #read(read: Entries, next: Offset): void {
     const { replica, onRead } = this.#parts
     // First, so that other tabs have what was read before what an observer here makes of it.
@@ -135,6 +149,3 @@ export class Pull {
     replica.read(read, next)
   }
 }
-
-/** After these an offset does not tell whether the document is still the one that was read; its content does. */
-export const doubtful: ReadonlySet<string> = new Set<string>([...forgotten, ClientCode.wentBack])

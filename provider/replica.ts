@@ -29,7 +29,6 @@ export class Replica {
   readonly #deafen: () => void
   #offset: Offset | undefined
   #basis: Offset | undefined
-  #known = false
   /** Whether what was stored in the browser is still on its way into the document. */
   #loading = false
   /** What another tab made and is just being applied. */
@@ -59,7 +58,7 @@ export class Replica {
 
   /** Whether the document was ever read: it is not created again then. */
   get known(): boolean {
-    return this.#known
+    return this.#basis !== undefined
   }
 
   get loading(): boolean {
@@ -86,25 +85,18 @@ export class Replica {
   /** All that was stored in the browser is in the document. */
   load(place: Place | undefined): void {
     this.#loading = false
-    if (place) this.#takePlace(place)
+    if (place) this.joinPlace(place)
     this.reconsider(place?.unsavedSince ?? this.#parts.now())
   }
 
   /**
-   * State against state: what was read may lack what this document has, and the other way round is settled. While something
-   * is in flight the comparison waits for its outcome.
+   * State against state: what is unsaved is the difference between document and ledger, all of it as old as the oldest of
+   * it. While something is in flight the comparison waits for its outcome.
    */
-  compare(): void {
+  reconsider(since = this.#parts.now()): void {
     const { outbox } = this
-    const now = this.#parts.now()
-    if (outbox.flying) outbox.oweDifference(now)
-    else this.reconsider(now)
-  }
-
-  /** Looks at what is unsaved anew: the difference between document and ledger, all of it as old as the oldest of it. */
-  reconsider(since: number): void {
-    const { outbox } = this
-    outbox.owe(this.missing(), Math.min(since, outbox.unsaved?.since ?? since))
+    if (outbox.flying) outbox.oweDifference(since)
+    else outbox.owe(this.missing(), Math.min(since, outbox.unsaved?.since ?? since))
     this.#parts.onChange()
   }
 
@@ -141,8 +133,9 @@ export class Replica {
   }
 
   /** Another tab is there, with all that is before it in the document already. @throws Error as `Ledger.merge` */
-  joinPlace(place: Place): void {
-    this.#takePlace(place)
+  joinPlace({ offset, ledger }: Place): void {
+    this.ledger.merge(ledger)
+    this.#reach(offset)
   }
 
   /** Another tab sends for this one: what the server holds by now needs no sending. */
@@ -159,15 +152,9 @@ export class Replica {
     this.#deafen()
   }
 
-  #takePlace({ offset, ledger }: Place): void {
-    this.ledger.merge(ledger)
-    this.#reach(offset)
-  }
-
   #reach(offset: Offset): void {
     this.#offset = offset
     this.#basis = offset
-    this.#known = true
   }
 
   /** The document changed, and only it knows how. */

@@ -5,9 +5,9 @@ import type { Replica } from './replica.ts'
 import { type Standing, type Unsaved, whyOf } from './unsaved.ts'
 
 interface Told {
-  readonly saved: boolean
-  readonly synced: boolean
-  readonly readOnly: boolean
+  saved: boolean
+  sync: boolean
+  readonly: boolean
 }
 
 /** What a provider says of itself: worked out from where it stands, and each change told once. */
@@ -18,13 +18,14 @@ export class State {
   readonly #guard: Guard | undefined
   #phase: Phase = 'idle'
   #standing: Standing = 'sending'
-  #told: Told
+  readonly #told: Told
+  #telling = false
 
   constructor(emitter: Emitter, replica: Replica, guard: Guard | undefined) {
     this.#emitter = emitter
     this.#replica = replica
     this.#guard = guard
-    this.#told = { saved: this.saved, synced: this.synced, readOnly: this.readOnly }
+    this.#told = { saved: this.saved, sync: this.synced, readonly: this.readOnly }
     guard?.set(!this.saved)
   }
 
@@ -71,13 +72,23 @@ export class State {
 
   /** Something may have changed. */
   tell(): void {
-    const { saved, synced, readOnly } = this
-    const before = this.#told
-    this.#told = { saved, synced, readOnly }
-    this.#guard?.set(!saved)
-    if (saved !== before.saved) this.#emitter.emit('saved', [saved])
-    if (synced !== before.synced) this.#emitter.emit('sync', [synced])
-    if (readOnly !== before.readOnly) this.#emitter.emit('readonly', [readOnly])
+    this.#guard?.set(!this.saved)
+    if (this.#telling) return
+    this.#telling = true
+    while (
+      this.#say('saved', this.saved) ||
+      this.#say('sync', this.synced) ||
+      this.#say('readonly', this.readOnly)
+    );
+    this.#telling = false
+  }
+
+  /** @returns whether it was news */
+  #say(event: keyof Told, is: boolean): boolean {
+    if (this.#told[event] === is) return false
+    this.#told[event] = is
+    this.#emitter.emit(event, [is])
+    return true
   }
 
   end(): void {

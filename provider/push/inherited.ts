@@ -12,6 +12,7 @@ export interface InheritedParts {
   flightLog(): FlightLog | undefined
   /** The server keeps these updates. */
   onSaved(updates: readonly Uint8Array[]): void
+  /** Something failed, and will be tried again. */
   onProblem(error: StreamError): void
 }
 
@@ -51,6 +52,7 @@ export class Inherited {
           })
           replica.acknowledge(updates)
           onSaved(updates)
+          replica.reconsider() // the difference that was owed had it too
         } catch (error) {
           if (signal.aborted) return
           // It is in the document, and so in the difference that is sent next.

@@ -1,24 +1,18 @@
-import { type DurableStream, type Env, StreamError, uuid } from '../../client/index.ts'
+import { type Env, StreamError, uuid } from '../../client/index.ts'
 import { forgotten } from '../condition.ts'
 import { endOfDocument, type ProviderError, refusalOf } from '../error.ts'
-import type { FlightLog, StoredFlight } from '../local/local-store.ts'
+import type { StoredFlight } from '../local/local-store.ts'
+import { Nudge } from '../nudge.ts'
 import type { Flight } from '../outbox.ts'
-import type { Replica } from '../replica.ts'
 import type { Standing } from '../unsaved.ts'
 import { depart } from './departure.ts'
 import { Gap } from './gap.ts'
-import { Inherited } from './inherited.ts'
+import { Inherited, type InheritedParts } from './inherited.ts'
 import { Lessening } from './lessening.ts'
 import { postUpdates } from './post-updates.ts'
 
-export interface PushParts {
-  readonly replica: Replica
-  readonly stream: DurableStream
+export interface PushParts extends InheritedParts {
   readonly env: Env
-  /** Undefined where nothing is kept in the browser. */
-  flightLog(): FlightLog | undefined
-  /** The server keeps these updates, or it turned out that nothing had to be sent. */
-  onSaved(updates: readonly Uint8Array[]): void
   /** The server lacks what it was thought to hold. */
   onLacking(): void
   /** Sending goes on after a wait, or without what the error is about. */
@@ -35,7 +29,7 @@ export class Push {
   readonly #gap: Gap
   readonly #lessening: Lessening
   #producerId: string
-  #wake: () => void = () => undefined
+  readonly #nudge = new Nudge()
   /** Why nothing was taken the last time. */
   #refusal: string | undefined
 
@@ -49,7 +43,7 @@ export class Push {
 
   /** There is something new in the outbox. */
   nudge(): void {
-    this.#wake()
+    this.#nudge.give()
   }
 
   /** Requests of others whose outcome must be known before anything else is sent. */
@@ -78,7 +72,7 @@ export class Push {
         while (!signal.aborted) {
           const flight = this.#take()
           if (flight) await this.#send(flight, signal)
-          else await this.#nudged(signal)
+          else if (!this.#parts.replica.outbox.busy) await this.#nudge.wait(signal)
         }
       } catch (error) {
         if (!(error instanceof StreamError) || forgotten.has(error.code)) throw error
@@ -145,6 +139,7 @@ export class Push {
         onProblem(error)
         return
       }
+      if (signal.aborted) return
       if (error instanceof StreamError && this.#lessening.canDoWithout(error, flight)) {
         await this.#drop(flight)
         return
@@ -180,18 +175,6 @@ export class Push {
   #stand(standing: Standing): void {
     const { standing: told, onStanding } = this.#parts
     if (told() !== standing) onStanding(standing)
-  }
-
-  #nudged(signal: AbortSignal): Promise<void> {
-    return new Promise(resolve => {
-      const done = () => {
-        signal.removeEventListener('abort', done)
-        this.#wake = () => undefined
-        resolve()
-      }
-      this.#wake = done
-      signal.addEventListener('abort', done)
-    })
   }
 }
 

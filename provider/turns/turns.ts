@@ -1,4 +1,5 @@
 import type { Env } from '../../client/index.ts'
+import { Nudge } from '../nudge.ts'
 import { firstSlot, holdSlot, isAwaited, type Slot, type SlotLocks } from './slot.ts'
 
 /** A browser has six connections to a server over HTTP/1.1: these, two of the parent, and one for everything that is short. */
@@ -47,7 +48,7 @@ export class Turns {
   readonly #page: PageTurns
   /** After an edit: how long to wait in the line before a turn is taken from somebody else, who may be done by then. */
   #hurriedMs: number | undefined
-  #edited: () => void = () => undefined
+  readonly #edited = new Nudge()
 
   constructor(parts: TurnParts) {
     this.#parts = parts
@@ -67,7 +68,7 @@ export class Turns {
   hurry(): void {
     if ([...this.#page.holders.values()].includes(this)) return
     this.#hurriedMs ??= hurriedMs
-    this.#edited()
+    this.#edited.give()
   }
 
   /** Has `work` done in turns until `signal` fires; each ends with the signal that it is given. @throws what `work` throws */
@@ -146,7 +147,7 @@ export class Turns {
   async #impatience(signal: AbortSignal): Promise<string | undefined> {
     const { env } = this.#parts
     while (!signal.aborted) {
-      if (this.#hurriedMs === undefined) await this.#edit(signal)
+      if (this.#hurriedMs === undefined) await this.#edited.wait(signal)
       await env.sleep(this.#hurriedMs ?? hurriedMs, signal)
       const name = signal.aborted ? undefined : this.#mostIdle()
       if (name === undefined) continue
@@ -154,18 +155,6 @@ export class Turns {
       return name
     }
     return undefined
-  }
-
-  #edit(signal: AbortSignal): Promise<void> {
-    return new Promise(resolve => {
-      const done = () => {
-        signal.removeEventListener('abort', done)
-        this.#edited = () => undefined
-        resolve()
-      }
-      this.#edited = done
-      signal.addEventListener('abort', done)
-    })
   }
 
   /** The lock of somebody who has nothing to do, as far as is known of other pages; undefined when all here are busy. */

@@ -97,6 +97,32 @@ describe('whenSaved()', () => {
   })
 })
 
+test('What is told is so when it is told, and all hear it in the same order, also when a listener edits at once', async () => {
+  const server = await served(over)
+  const ada = opened(over, server)
+  await ada.provider.whenSynced()
+  const heard: string[] = []
+  const later: string[] = []
+  const lies: boolean[] = []
+  let answered = false
+  ada.provider.on('saved', is => {
+    heard.push(`saved ${is}`)
+    if (!is || answered) return
+    answered = true
+    ada.text.insert(3, ' two')
+  })
+  ada.provider.on('saved', is => later.push(`saved ${is}`))
+  ada.provider.on('sync', is => {
+    later.push(`sync ${is}`)
+    heard.push(`sync ${is}`)
+    if (ada.provider.synced !== is) lies.push(is)
+  })
+  ada.text.insert(0, 'one')
+  await until(ada, () => answered && ada.provider.synced)
+  expect(later).toEqual(['saved false', 'sync false', 'saved true', 'saved false', 'saved true', 'sync true'])
+  expect([heard, lies]).toEqual([later, []])
+})
+
 describe('The outbox', () => {
   const bytes = (value: number) => new Uint8Array([0, 0, value]).subarray(0, 2)
   const none = () => undefined

@@ -133,15 +133,17 @@ export class Outbox {
 
   #pack(tally: Tally, difference: () => Uint8Array | undefined, pack: Pack): void {
     const update = this.#owesDifference ? difference() : joined(this.#waiting)
+    const owed = this.#owesDifference
+    this.#waiting = []
+    this.#owesDifference = false
+    this.#tally = undefined
+    this.#sent = tally // packing may tell an app, which may edit at once
     let packed = update ? pack(update) : nothing
-    const isWhole = this.#owesDifference || !packed
+    const isWhole = owed || !packed
     if (!packed) {
       const all = difference()
       packed = (all && pack(all)) ?? nothing
     }
-    this.#waiting = []
-    this.#owesDifference = false
-    this.#tally = undefined
     this.#packed = [...packed.updates]
     const before = isWhole ? undefined : this.#left
     const since = this.#left?.since ?? tally.since
@@ -151,7 +153,7 @@ export class Outbox {
       const left = updates.length > 0 ? { updates: 1, bytes: leftBytes, since } : { ...tally, since }
       this.#left = sum(before, left)
     }
-    if (updates.length > 0) this.#sent = tally
+    if (updates.length === 0) this.#sent = undefined
   }
 
   /** Whether the outcome of a request is not known. */

@@ -137,6 +137,16 @@ describe('What cannot be cut and is too large', () => {
     expect(posts().filter(({ status }) => status === 413).length).toBe(1)
   })
 
+  test('does not keep back what an app edits when it is told', async () => {
+    const server = await served(over, small)
+    const ada = opened(over, server)
+    await ada.provider.whenSynced()
+    ada.provider.on('too-large', () => ada.text.insert(0, 'undone'))
+    ada.doc.getArray('list').insert(0, [new Uint8Array(50_000)])
+    while (ada.posts().at(-1)?.status !== 200) await new Promise(resolve => setImmediate(resolve))
+    expect(await textOf(server)).toBe('undone')
+  })
+
   test('goes when it is deleted, with everything that waited for it', async () => {
     const { provider, server, list, text } = await withLarge()
     text.insert(0, 'later ')

@@ -9,6 +9,7 @@ import { Kept } from './local/kept.ts'
 import type { Settings } from './options.ts'
 import type { Cue } from './phase.ts'
 import { Presence } from './presence/presence.ts'
+import { observerThrew, type PresenceProblem, unsendable } from './presence/problem.ts'
 import { Replica } from './replica.ts'
 import { State } from './state.ts'
 import { Group } from './tabs/group.ts'
@@ -61,8 +62,7 @@ export class Assembly {
         nearby,
         live,
         env,
-        onProblem: ({ code, message, cause }) =>
-          provider.emit('error', [new ProviderError(code, message, false, { cause })]),
+        onProblem: problem => this.#onPresence(problem),
       })
     this.connection = new Connection({
       replica: this.replica,
@@ -138,6 +138,8 @@ export class Assembly {
       nearby,
       ages: () => this.presence?.ages ?? new Map(),
       onAges: ages => this.presence?.date(ages),
+      onThrown: cause => this.#onPresence(observerThrew(cause)),
+      onUnsendable: (client, cause) => this.#onPresence(unsendable(client, undefined, cause)),
       onCue: cue => this.state.cue(cue),
       onFollow: () => this.connection.handOver(),
       onProblem: problem => this.report(new ProviderError(problem.code, problem.message, false, problem)),
@@ -166,6 +168,10 @@ export class Assembly {
       this.#provider.emit('load', [])
     })
     return kept
+  }
+
+  #onPresence({ code, message, cause }: PresenceProblem): void {
+    this.#provider.emit('error', [new ProviderError(code, message, false, { cause })])
   }
 
   /** How this tab's own link to the server is doing. */

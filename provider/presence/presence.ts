@@ -23,7 +23,7 @@ import { Ear, type Words } from './ear.ts'
 import { isAbsent } from './incoming.ts'
 import { limits } from './limits.ts'
 import { welcome } from './newcomers.ts'
-import { PresenceCode, type PresenceProblem } from './problem.ts'
+import { observerThrew, type PresenceProblem } from './problem.ts'
 import { Speaker } from './speaker.ts'
 import { Watch } from './watch.ts'
 
@@ -68,9 +68,7 @@ export class Presence {
   constructor(parts: PresenceParts) {
     const { awareness, stream, env, origin } = parts
     const onProblem = (problem: PresenceProblem) => parts.onProblem?.(problem)
-    // Its affair, and not the end of presence.
-    const onThrown = (cause: unknown) =>
-      onProblem({ code: PresenceCode.observerFailed, message: thrown, cause })
+    const onThrown = (cause: unknown) => onProblem(observerThrew(cause))
     const watch = new Watch({ awareness, env, origin, onThrown })
     const speaker = new Speaker({
       awareness,
@@ -290,8 +288,6 @@ export class Presence {
     }
   }
 }
-
-const thrown = 'an observer of the awareness threw as others’ states were taken in; the states are in'
 
 /** The last is how a server that never gave out our offset says so: one whose clock was set back before it restarted. */
 const rejoin = new Set<string>([ErrorCode.offsetExpired, ErrorCode.streamNotFound, ErrorCode.invalidRequest])

@@ -11,6 +11,21 @@ export const PresenceCode = {
 } as const
 export type PresenceCode = (typeof PresenceCode)[keyof typeof PresenceCode]
 
+/** Its affair, and not the end of presence. */
+export const observerThrew = (cause: unknown): PresenceProblem => ({
+  code: PresenceCode.observerFailed,
+  message: 'an observer of the awareness threw as others’ states were taken in; the states are in',
+  cause,
+})
+
+/** @param chars of the state as JSON; undefined when it is none */
+export const unsendable = (client: number, chars: number | undefined, cause: unknown): PresenceProblem => {
+  const what =
+    chars === undefined ? 'is no JSON' : `of ${chars} characters as JSON is too large for the server`
+  const message = `the awareness state of client ${client} ${what}; others go on seeing the last one that could be sent. Keep less in it.`
+  return { code: PresenceCode.stateUnsendable, message, cause }
+}
+
 export interface PresenceProblem {
   readonly code: PresenceCode | StreamErrorCode
   readonly message: string

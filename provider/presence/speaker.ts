@@ -12,7 +12,7 @@ import {
 import { Fitting } from './fitting.ts'
 import { isAbsent } from './incoming.ts'
 import { limits } from './limits.ts'
-import { PresenceCode, type PresenceProblem } from './problem.ts'
+import { type PresenceProblem, unsendable } from './problem.ts'
 
 export interface SpeakerParts {
   readonly awareness: Awareness
@@ -49,10 +49,7 @@ export class Speaker {
   constructor(parts: SpeakerParts) {
     this.#parts = parts
     this.#fitting = new Fitting((client, chars, cause) => {
-      const what =
-        chars === undefined ? 'is no JSON' : `of ${chars} characters as JSON is too large for the server`
-      const message = `the awareness state of client ${client} ${what}; others go on seeing the last one that could be sent. Keep less in it.`
-      parts.onProblem({ code: PresenceCode.stateUnsendable, message, cause })
+      parts.onProblem(unsendable(client, chars, cause))
     })
   }
 

@@ -16,6 +16,10 @@ export interface GroupParts extends Omit<SeatParts, 'channel' | 'nearby'> {
   /** How many milliseconds ago others were heard: by this tab, and by its leader. */
   ages(): ReadonlyMap<number, number>
   onAges(ages: ReadonlyMap<number, number>): void
+  /** An observer of the awareness threw. */
+  onThrown(cause: unknown): void
+  /** The state of this tab, which another one sends, is no JSON. */
+  onUnsendable(client: number, cause: unknown): void
 }
 
 /**
@@ -29,10 +33,18 @@ export class Group {
   #seat: Seat | undefined
 
   constructor(parts: GroupParts) {
-    const { awareness, origin, nearby, ages, onAges } = parts
+    const { awareness } = parts
     this.#parts = parts
-    const say = (update: Uint8Array, isNearby: boolean) => this.#seat?.presence(update, isNearby)
-    this.#nearby = awareness && new Nearby({ awareness, origin, nearby, ages, onAges, say })
+    this.#nearby =
+      awareness &&
+      new Nearby({
+        ...parts,
+        awareness,
+        onUnsendable: cause => {
+          if (!this.tabs?.leading) parts.onUnsendable(awareness.clientID, cause)
+        },
+        say: (update, isNearby) => this.#seat?.presence(update, isNearby),
+      })
   }
 
   /**

@@ -14,8 +14,12 @@ export interface NearbyParts {
   /** How many milliseconds ago this tab heard of others, and another tab did. */
   ages(): ReadonlyMap<number, number>
   onAges(ages: ReadonlyMap<number, number>): void
-  /** `nearby`: it is about this tab, and not what the server said. */
-  say(update: Uint8Array, nearby: boolean): void
+  /** An observer of the awareness threw, when what it observed was done: no affair of the other tabs. */
+  onThrown(cause: unknown): void
+  /** This tab's own state is no JSON: others go on seeing the last one that was. */
+  onUnsendable(cause: unknown): void
+  /** `nearby`: it is about this tab, and not what the server said, which is asked for only where it is heard. */
+  say(update: () => Uint8Array, nearby: boolean): void
 }
 
 interface Changes {
@@ -27,6 +31,8 @@ interface Changes {
 /** Lets the tabs of one browser see each other, and those who follow see whom the leader sees. */
 export class Nearby {
   readonly #parts: NearbyParts
+  /** Whether the app has been told that this tab's own state cannot be sent. */
+  #told = false
 
   constructor(parts: NearbyParts) {
     this.#parts = parts
@@ -40,14 +46,14 @@ export class Nearby {
   /** This tab's own state, renewed: a first one, of clock 0, would be no news to those who never heard of it. */
   introduce(): Uint8Array | undefined {
     const { awareness } = this.#parts
-    awareness.setLocalState(awareness.getLocalState())
+    this.#change(() => awareness.setLocalState(awareness.getLocalState()))
     return this.encode([awareness.clientID])
   }
 
-  /** The states of these clients, as far as they have one; undefined when none has. */
+  /** The states of these clients, as far as they have one that can be sent; undefined when none has. */
   encode(clients: Iterable<number>): Uint8Array | undefined {
     const { awareness } = this.#parts
-    const known = [...clients].filter(client => awareness.getStates().has(client))
+    const known = [...clients].filter(client => awareness.getStates().has(client) && this.#isSendable(client))
     return known.length > 0 ? encodeAwarenessUpdate(awareness, known) : undefined
   }
 
@@ -68,13 +74,13 @@ export class Nearby {
 
   hear(update: Uint8Array | undefined, isNearby: boolean): void {
     const { awareness, origin, nearby } = this.#parts
-    if (update) applyAwarenessUpdate(awareness, update, isNearby ? nearby : origin)
+    if (update) this.#change(() => applyAwarenessUpdate(awareness, update, isNearby ? nearby : origin))
   }
 
   /** The tab of this client is no more. */
   remove(client: number): void {
     const { awareness, nearby } = this.#parts
-    if (client !== awareness.clientID) removeAwarenessStates(awareness, [client], nearby)
+    if (client !== awareness.clientID) this.#change(() => removeAwarenessStates(awareness, [client], nearby))
   }
 
   /** This tab leaves, and the others take it for gone: coming back must outdo that. */
@@ -88,12 +94,36 @@ export class Nearby {
     this.#parts.awareness.off('update', this.#changed)
   }
 
+  #change(change: () => void): void {
+    try {
+      change()
+    } catch (cause) {
+      this.#parts.onThrown(cause)
+    }
+  }
+
+  /** What others show came as JSON. */
+  #isSendable(client: number): boolean {
+    const { awareness, onUnsendable } = this.#parts
+    if (client !== awareness.clientID) return true
+    try {
+      JSON.stringify(awareness.getLocalState())
+      this.#told = false
+      return true
+    } catch (cause) {
+      if (!this.#told) onUnsendable(cause)
+      this.#told = true
+      return false
+    }
+  }
+
   readonly #changed = ({ added, updated, removed }: Changes, origin: unknown): void => {
     const { awareness, origin: remote, nearby, say } = this.#parts
     if (origin === nearby) return
     const clients = [...added, ...updated, ...removed]
-    if (origin === remote) say(encodeAwarenessUpdate(awareness, clients), false)
-    else if (clients.includes(awareness.clientID))
-      say(encodeAwarenessUpdate(awareness, [awareness.clientID]), true)
+    const own = awareness.clientID
+    if (origin === remote) say(() => encodeAwarenessUpdate(awareness, clients), false)
+    else if (clients.includes(own) && this.#isSendable(own))
+      say(() => encodeAwarenessUpdate(awareness, [own]), true)
   }
 }

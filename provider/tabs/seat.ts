@@ -89,9 +89,9 @@ export class Seat {
     if (leader !== undefined) this.#say({ kind: 'edit', update, leader })
   }
 
-  presence(update: Uint8Array, nearby: boolean): void {
-    if (!nearby) this.tell({ kind: 'presence', update, nearby })
-    else if (this.#leader !== undefined) this.#say({ kind: 'presence', update, nearby })
+  presence(update: () => Uint8Array, nearby: boolean): void {
+    if (nearby ? this.#leader !== undefined : this.#leading.isOn && !this.#stay.signal.aborted)
+      this.#say({ kind: 'presence', update: update(), nearby })
   }
 
   /** The leader's news. */

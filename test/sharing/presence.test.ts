@@ -1,4 +1,5 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
+import { PresenceCode } from '../../provider/presence/problem.ts'
 import type { Browser } from './browser.ts'
 import { Scene } from './scene.ts'
 import type { Tab } from './tab.ts'
@@ -154,4 +155,63 @@ test('[T28] a tab that disconnects and connects again in one go is there for eve
       expect(allSeeAll(scene)).toBe(true)
     }
   }
+})
+
+describe('What an app does to its own awareness stops neither its tab nor the others:', () => {
+  /** Two tabs, one after the other; `spoil` has the first or the second one before it connects. */
+  const spoilt = async (at: number, spoil: (tab: Tab) => void) => {
+    const scene = new Scene({ seed: 3 })
+    const browser = scene.browser({ presence: true })
+    const tabs: Tab[] = []
+    for (const number of [0, 1]) {
+      const tab = browser.open({ connect: false })
+      if (number === at) spoil(tab)
+      tab.provider.connect()
+      await scene.until('it is connected', () => tab.provider.status === 'connected')
+      tabs.push(tab)
+    }
+    await scene.pass(5_000)
+    expect(tabs.map(({ provider }) => provider.tabs?.count)).toEqual([2, 2])
+    const codes = (tab: Tab | undefined) => [...new Set(tab?.errors.map(({ code }) => code))]
+    expect(codes(tabs[1 - at])).toEqual([])
+    return { scene, tabs, told: codes(tabs[at]) }
+  }
+
+  test.each([0, 1])('[T98] an observer that throws (tab %d)', async at => {
+    const { tabs, told } = await spoilt(at, tab =>
+      tab.awareness?.on('update', (_: unknown, origin: unknown) => {
+        if (origin !== 'local') throw new Error('the app is wrong')
+      }),
+    )
+    expect(told).toEqual([PresenceCode.observerFailed])
+    expect(tabs.map(({ sees }) => sees)).toEqual([names(tabs), names(tabs)])
+  })
+
+  test('[T98] an observer that throws only when the tab introduces itself', async () => {
+    let thrown = false
+    const { told } = await spoilt(0, tab =>
+      tab.awareness?.on('update', () => {
+        if (thrown) return
+        thrown = true
+        throw new Error('the app is wrong')
+      }),
+    )
+    expect(told).toEqual([PresenceCode.observerFailed])
+  })
+
+  test.each([0, 1])('[T99] a state that is no JSON (tab %d)', async at => {
+    const { told } = await spoilt(at, tab => tab.awareness?.setLocalState({ name: tab.name, size: 1n }))
+    expect(told).toEqual([PresenceCode.stateUnsendable])
+  })
+
+  test('[T99] a state that is no JSON any more, and then is again', async () => {
+    const { scene, browser, tabs } = await gathered(2)
+    const [first] = tabs
+    first?.awareness?.setLocalState({ name: first.name, size: 1n })
+    const late = browser.open()
+    await scene.until('it is welcomed', () => late.provider.tabs?.count === 3)
+    first?.awareness?.setLocalState({ name: first.name })
+    await seen(scene, 'all see all')
+    expect(late.errors).toEqual([])
+  })
 })

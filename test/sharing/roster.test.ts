@@ -12,7 +12,11 @@ const rosterWith = () => {
   const other = new Awareness(doc)
   other.setLocalState({ name: 'seven' })
   const origin = {}
-  const unaware = { ages: () => new Map(), onAges: () => undefined }
+  const onThrown = (cause: unknown): void => {
+    throw cause
+  }
+  const onUnsendable = onThrown
+  const unaware = { ages: () => new Map(), onAges: () => undefined, onThrown, onUnsendable }
   const nearby = new Nearby({ awareness, origin, nearby: {}, ...unaware, say: () => undefined })
   const theirs = new Nearby({ awareness: other, origin, nearby: {}, ...unaware, say: () => undefined })
   nearby.hear(theirs.encode([7]), true)

@@ -34,6 +34,7 @@ const elect = async (): Promise<void> => {
   })
   const awake = answerWhenAwake({
     locks,
+    env: realEnv,
     name: 'awake',
     signal,
     answer: () => {

@@ -70,10 +70,11 @@ export class Ledger {
 
   /**
    * Whether another ledger can be of the document that was read here: whichever of the two knows more of it has what the other
-   * began with. @throws Error as `merge`
+   * began with. Undefined when the other one found nothing yet, where this one did. @throws Error as `merge`
    */
-  resembles(encoded: Uint8Array): boolean {
+  resembles(encoded: Uint8Array): boolean | undefined {
     const { structs, root } = decode(encoded)
+    if (this.#root && !root) return undefined
     return hasAll(structs, this.#root) || hasAll(this.#structs, root)
   }
 

@@ -176,7 +176,8 @@ export class DurableStreamsProvider extends Emitter {
   #leavePage(): void {
     this.#parts.kept?.flush()
     if (!this.#session) return
-    if (this.#leads) this.#parts.connection.flush()
+    // A tab that follows does not know whether its leader is still there to send what it was told.
+    if (this.#leads || !this.saved) this.#parts.connection.flush()
     this.#end()
     this.#parts.state.cue('lost')
   }

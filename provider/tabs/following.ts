@@ -1,7 +1,7 @@
 import { documentReset } from '../error.ts'
 import { entriesOfUpdates } from '../log.ts'
 import type { Cue } from '../phase.ts'
-import { enter, helloOf } from './handshake.ts'
+import { enter, helloOf, isKin } from './handshake.ts'
 import { limits } from './limits.ts'
 import type { Said, Tab, TabLink } from './message.ts'
 import { type Pulse, watch } from './pulse.ts'
@@ -31,6 +31,8 @@ export class Following {
   #asked = 0
   /** Others watch the lock of a tab they heard of: not before it is held. */
   #mayGreet = false
+  /** How many welcomes in a row, of a leader that is caught up, left open whether it has the same life of the document. */
+  #doubts = 0
   /** Those this tab had heard of when it said hello: a leader that names them no more has seen them go. */
   #known: readonly string[] = []
 
@@ -89,6 +91,7 @@ export class Following {
   heardLead(): void {
     this.#pulse?.heard()
     if (!this.#isOn) return
+    this.#doubts = 0
     this.#lose()
     this.greet()
   }
@@ -104,27 +107,13 @@ export class Following {
     if (tab === this.#leader) this.#lose()
   }
 
-  /** The answer to this tab's hello. */
+  /** The answer to this tab's hello. Whoever takes over from the leader says so first. */
   heardWelcome(from: string, welcome: Welcome): void {
-    if (!this.#isOn) return
-    const { roster, lineage, say, onFollow, onFailure, onCue, onTabs } = this.#parts
-    const named = new Set(welcome.tabs.map(tab => tab.id))
-    for (const known of this.#known) if (!named.has(known)) roster.forget(known)
-    this.#meet(welcome.tabs)
-    if (from !== this.#leader) onFollow()
-    const answer = enter(this.#parts, from, welcome)
-    if (answer === 'reset') {
-      onFailure(documentReset())
-      return
-    }
-    this.#leader = from
-    const isComplete = lineage.follow([...welcome.leaders, from])
-    if (answer) say(answer)
+    if (!this.#isOn || (this.#leader ?? from) !== from) return
     this.#pulse?.heard()
-    onCue('retry')
-    onCue(cueOf[welcome.link])
-    onTabs()
-    if (!isComplete) this.greet()
+    const kin = this.#judge(welcome)
+    if (kin) this.#follow(from, welcome)
+    else if (kin === false) this.#parts.onFailure(documentReset())
   }
 
   /** Who is there, as the leader tells a newcomer: the newcomer's hello may have passed before this tab listened. */
@@ -162,6 +151,39 @@ export class Following {
 
   get #isOn(): boolean {
     return this.#trust !== undefined
+  }
+
+  #follow(from: string, welcome: Welcome): void {
+    const { lineage, say, onFollow, onCue, onTabs } = this.#parts
+    this.#meetAll(welcome.tabs)
+    if (from !== this.#leader) onFollow()
+    const answer = enter(this.#parts, from, welcome)
+    if (answer) say(answer)
+    if (answer?.kind === 'teach') {
+      this.greet() // what the leader reads by itself meanwhile may be of another life of the document
+      return
+    }
+    this.#leader = from
+    const isComplete = lineage.follow([...welcome.leaders, from])
+    onCue('retry')
+    onCue(cueOf[welcome.link])
+    onTabs()
+    if (!isComplete) this.greet()
+  }
+
+  /** A leader that found nothing is behind for a while at most, or has a life of the document that is still empty. */
+  #judge(welcome: Welcome): boolean | undefined {
+    const kin = isKin(this.#parts, welcome)
+    if (kin !== undefined) this.#doubts = 0
+    else if (welcome.link === 'live') this.#doubts++
+    return this.#doubts > limits.doubts ? false : kin
+  }
+
+  /** All that are there: of those known before, the others are gone. */
+  #meetAll(tabs: readonly Tab[]): void {
+    const named = new Set(tabs.map(tab => tab.id))
+    for (const known of this.#known) if (!named.has(known)) this.#parts.roster.forget(known)
+    this.#meet(tabs)
   }
 
   #meet(tabs: readonly Tab[]): void {

@@ -1,7 +1,7 @@
 import * as Y from 'yjs'
 import type { Env } from '../../client/index.ts'
 import type { Replica } from '../replica.ts'
-import type { Said } from './message.ts'
+import type { Edit, Said } from './message.ts'
 import type { Nearby } from './nearby.ts'
 
 type Hello = Extract<Said, { kind: 'hello' }>
@@ -42,17 +42,20 @@ export const welcomeOf = (
   }
 }
 
+/** Whether the leader has the life of the document that this tab has; undefined when it read it, and found nothing in it. */
+export const isKin = ({ replica }: HandshakeParts, { place }: Welcome): boolean | undefined =>
+  !place || replica.ledger.resembles(place.ledger)
+
 /**
  * Takes the leader's welcome, and with it the leader's knowledge of the server.
- * @returns what the leader must know in turn; `reset` when it has another life of the document, of which nothing was taken
+ * @returns what the leader must know in turn
  */
 export const enter = (
   { replica, nearby, env }: HandshakeParts,
   leader: string,
   welcome: Welcome,
-): Said | 'reset' | undefined => {
+): Teach | Edit | undefined => {
   const { place, update } = welcome
-  if (place && !replica.ledger.resembles(place.ledger)) return 'reset'
   const own = replica.place
   if (place) replica.joinPlace(place)
   replica.hear(update)
@@ -71,11 +74,14 @@ export const enter = (
   return unsaved && { kind: 'edit', update: unsaved, leader }
 }
 
-/** A leader that has not read the document itself goes on from where another tab is. @returns whether it did */
+/**
+ * A leader that has not read the document itself goes on from where another tab is. One that has may have another life of it.
+ * @returns whether it did
+ */
 export const learn = ({ replica, env }: HandshakeParts, { place, update }: Teach): boolean => {
-  const isNews = !replica.known
-  if (isNews) replica.joinPlace(place)
+  if (replica.known) return false
+  replica.joinPlace(place)
   replica.hear(update)
   replica.reconsider(place.unsavedSince ?? env.now())
-  return isNews
+  return true
 }

@@ -1,4 +1,4 @@
-import { answerWhenAwake } from './awake.ts'
+import { answerWhenAwake, awakeName } from './awake.ts'
 import { learn, welcomeOf } from './handshake.ts'
 import type { Said, TabLink } from './message.ts'
 import type { Stay } from './seat-parts.ts'
@@ -15,11 +15,12 @@ export class Leading {
   #link: TabLink = 'connecting'
 
   constructor(parts: Stay) {
-    const { locks, name, id, signal } = parts
+    const { locks, env, name, id, signal } = parts
     this.#parts = parts
     this.#awake = answerWhenAwake({
       locks,
-      name: `${name}:awake:${id}`,
+      env,
+      name: awakeName(name, id),
       signal,
       answer: () => this.#answer(),
     })
@@ -64,6 +65,10 @@ export class Leading {
     this.#awake.asked()
   }
 
+  heardGone(tab: string): void {
+    this.#hellos.delete(tab)
+  }
+
   heardTeach(lesson: Extract<Said, { kind: 'teach' }>): void {
     // Those who came before this was known here must hear of it.
     if (this.#isOn && learn(this.#parts, lesson)) this.#parts.say({ kind: 'lead' })
@@ -77,8 +82,14 @@ export class Leading {
     const hellos = [...this.#hellos]
     this.#hellos.clear()
     if (!this.#isOn) return
-    for (const [from, hello] of hellos) this.#welcome(from, hello)
     this.#parts.say({ kind: 'here' })
+    for (const [from, hello] of hellos) {
+      try {
+        this.#welcome(from, hello)
+      } catch (cause) {
+        this.#parts.onDefect(cause)
+      }
+    }
   }
 
   #welcome(to: string, hello: Hello): void {

@@ -11,4 +11,6 @@ export const limits = {
   leaders: 100,
   /** Questions, half a second apart, that a hello may go without an answer: that takes a walk over the document. */
   unansweredAsks: 2,
+  /** Welcomes in a row, a second apart, of a leader that finds the document empty and should have heard that it is not by then. */
+  doubts: 15,
 } as const

@@ -1,4 +1,5 @@
 import { uuid } from '../../client/index.ts'
+import { awake, awakeName } from './awake.ts'
 import { Election } from './election.ts'
 import { Following } from './following.ts'
 import { Leading } from './leading.ts'
@@ -119,6 +120,9 @@ export class Seat {
     lead: (reign: AbortSignal) => Promise<void>,
   ): Promise<void> {
     await alive
+    const { locks, env } = this.#parts
+    // This may be old news to a tab that was frozen: another one took the lead meanwhile.
+    await awake({ locks, env, name: awakeName(this.#parts.name, this.#id) }).catch(() => undefined)
     if (reign.aborted) return
     this.#following.stop()
     await this.#leading.run(reign, lead).catch(cause => this.#fail(cause))
@@ -178,6 +182,7 @@ export class Seat {
       case 'gone':
         this.#roster.forget(message.tab)
         this.#following.heardGone(message.tab)
+        this.#leading.heardGone(message.tab)
         return
       default:
         this.#following.heardNews(from, message)

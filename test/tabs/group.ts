@@ -126,6 +126,7 @@ export class Tab {
     })
     const awake = answerWhenAwake({
       locks: origin.locks,
+      env: { now: () => life.now() + this.skewMs },
       name: 'awake',
       signal,
       answer: () => {

@@ -130,18 +130,20 @@ test('[P7] who watches no more asks nothing and judges nobody', async () => {
 const answering = () => {
   const clock = new Clock()
   const life = new Life(clock)
-  const { locks } = new SimulatedOrigin(clock, new Chance(1)).tab(life)
+  const origin = new SimulatedOrigin(clock, new Chance(1))
+  const { locks } = origin.tab(life)
   const stop = new AbortController()
   const told = { answers: 0 }
   const awake = answerWhenAwake({
     locks,
+    env: life,
     name: 'awake',
     signal: stop.signal,
     answer: () => {
       told.answers++
     },
   })
-  return { life, awake, told, stop, settle: () => clock.run(() => false, 1_000) }
+  return { clock, life, origin, locks, awake, told, stop, settle: () => clock.run(() => false, 1_000) }
 }
 
 test('[P8] a leader gives one answer to all who asked together, and another one to who asks later', async () => {
@@ -177,6 +179,7 @@ test('[P10] who leads no more answers nobody, nor does a document without locks'
   let answers = 0
   const none = answerWhenAwake({
     locks: { request: () => Promise.reject(new DOMException('It is going.', 'InvalidStateError')) },
+    env: new Clock(),
     name: 'awake',
     signal: new AbortController().signal,
     answer: () => {
@@ -186,4 +189,22 @@ test('[P10] who leads no more answers nobody, nor does a document without locks'
   none.asked()
   await settle()
   expect(answers).toBe(0)
+})
+
+test('[P11] what was held back is answered after the news that another leads now', async () => {
+  for (const frozenMs of [1_200, 60_000]) {
+    const { clock, life, origin, locks, awake, told, settle } = answering()
+    const leads = locks.request('leader', {}, () => new Promise(() => undefined))
+    const lost = leads.catch(() => told.answers)
+    await settle()
+    life.freeze('page')
+    awake.asked()
+    await clock.run(() => false, frozenMs)
+    const thief = origin.tab(new Life(clock))
+    void thief.locks.request('leader', { steal: true }, () => new Promise(() => undefined))
+    await settle()
+    life.thaw()
+    await settle()
+    expect([await lost, told.answers]).toEqual([0, 1])
+  }
 })

@@ -82,7 +82,6 @@ export class Leading {
     const hellos = [...this.#hellos]
     this.#hellos.clear()
     if (!this.#isOn) return
-    this.#parts.say({ kind: 'here' })
     for (const [from, hello] of hellos) {
       try {
         this.#welcome(from, hello)
@@ -90,6 +89,7 @@ export class Leading {
         this.#parts.onDefect(cause)
       }
     }
+    this.#parts.say({ kind: 'here' })
   }
 
   #welcome(to: string, hello: Hello): void {

@@ -1,18 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import { weathers } from '../sim/weather.ts'
 import type { Browser, BrowserOptions } from './browser.ts'
+import { remake, visit } from './lives.ts'
 import { Scene } from './scene.ts'
 import type { Tab } from './tab.ts'
-
-/** Somebody who opens a document, types something in it, and leaves. */
-const visit = async (scene: Scene, what = ''): Promise<Tab> => {
-  const tab = scene.browser().open()
-  await scene.until('somebody reads it', () => tab.provider.synced)
-  if (what) tab.type(what)
-  await scene.until('what they typed is saved', () => tab.provider.synced)
-  tab.close()
-  return tab
-}
 
 /** A document that somebody else wrote, open in the tabs of a browser. */
 const opened = async (options: BrowserOptions, tabs = 1) => {
@@ -24,12 +15,6 @@ const opened = async (options: BrowserOptions, tabs = 1) => {
   // What is kept is kept by then.
   await scene.pass(2_000)
   return { scene, browser, tab: open[0] as Tab, tabs: open }
-}
-
-const remake = async (scene: Scene): Promise<void> => {
-  expect(await scene.operate('DELETE')).toBe(204)
-  expect(await scene.operate('PUT')).toBe(201)
-  await visit(scene, 'new')
 }
 
 /** The first of its author's, and built on nothing: every document can take it. */
@@ -62,7 +47,7 @@ describe('An edit that builds on nothing, made by somebody who read the document
     const { scene, browser, tab } = await opened({})
     browser.line.weather = slow(3_000)
     note(tab)
-    await remake(scene)
+    await remake(scene, 'new')
     const sent = tab.posts.length
     await scene.until('it is answered', () => tab.errors.length > 0, 20_000)
     expect([sent, tab.posts.length]).toEqual([1, 1])
@@ -75,7 +60,7 @@ describe('An edit that builds on nothing, made by somebody who read the document
     browser.line.weather = { ...weathers.calm, requestLost: 0.5, reset: 1 }
     browser.cut()
     note(tab)
-    await remake(scene)
+    await remake(scene, 'new')
     browser.mend()
     await ended(scene, tab)
     await expectApart(scene, tab)
@@ -95,7 +80,7 @@ describe('An edit that builds on nothing, made by somebody who read the document
   test('[T82] is not taken when a later visit repeats the request', async () => {
     const { scene, browser, tab } = await opened({ offline: true })
     await flown(browser, scene, tab)
-    await remake(scene)
+    await remake(scene, 'new')
     const next = browser.open()
     await ended(scene, next)
     await expectApart(scene, next)
@@ -105,7 +90,7 @@ describe('An edit that builds on nothing, made by somebody who read the document
   test('[T83] is not taken then either where how far was read was lost: the request itself says on what it builds', async () => {
     const { scene, browser, tab } = await opened({ offline: true })
     await flown(browser, scene, tab)
-    await remake(scene)
+    await remake(scene, 'new')
     browser.shelf.place = undefined
     const next = browser.open()
     await ended(scene, next)
@@ -121,7 +106,7 @@ describe('An edit that builds on nothing, made by somebody who read the document
     const { scene, browser, tab } = await opened({ offline: true })
     tab.leave()
     await scene.pass(1_000)
-    await remake(scene)
+    await remake(scene, 'new')
     browser.line.weather = slow(500)
     const next = browser.open()
     await scene.until('it is loaded, and asks', () => next.leads)
@@ -143,7 +128,7 @@ describe('An edit that builds on nothing, made by somebody who read the document
       browser.line.weather = slow(latencyMs)
       leader.freeze()
       note(follower)
-      await remake(scene)
+      await remake(scene, 'new')
       leader.crash()
       await scene.until('the other leads', () => follower.leads, 20_000)
       await ended(scene, follower)
@@ -155,7 +140,7 @@ describe('An edit that builds on nothing, made by somebody who read the document
     const { scene, browser, tabs } = await opened({}, 2)
     const [leader, follower] = tabs as [Tab, Tab]
     leader.freeze()
-    await remake(scene)
+    await remake(scene, 'new')
     browser.line.weather = slow(2_000)
     leader.crash()
     await scene.until('the other leads', () => follower.leads, 20_000)
@@ -170,7 +155,7 @@ describe('An edit made before anything was read', () => {
   test('[T87] is for the document of that name, whichever it is, and leaves with its page', async () => {
     const scene = new Scene()
     await visit(scene, 'old')
-    await remake(scene)
+    await remake(scene, 'new')
     const browser = scene.browser()
     browser.line.weather = slow(500)
     const tab = browser.open()

@@ -2,23 +2,21 @@ import { expect, test } from 'vitest'
 import { ProviderCode } from '../../provider/index.ts'
 import { freezes } from '../sim/clock.ts'
 import { weathers } from '../sim/weather.ts'
+import { remake, visit } from './lives.ts'
 import { Scene } from './scene.ts'
 import type { Tab } from './tab.ts'
 
-/** Somebody elsewhere opens the document, writes and leaves. */
-const visit = async (scene: Scene, writes = ''): Promise<Tab> => {
-  const tab = scene.browser().open()
-  await scene.until('the visitor has read', () => tab.provider.synced)
-  if (writes) tab.type(writes)
-  await scene.until('what the visitor wrote is saved', () => tab.provider.synced)
-  tab.close()
-  return tab
-}
-
-const remake = async (scene: Scene, writes = ''): Promise<void> => {
-  expect(await scene.operate('DELETE')).toBe(204)
-  expect(await scene.operate('PUT')).toBe(201)
-  if (writes) await visit(scene, writes)
+/** A tab that read the document and went offline before that was made anew, and the browser that it is in. */
+const leftBehind = async (seed: number, what = '') => {
+  const scene = new Scene({ seed })
+  await visit(scene, 'old')
+  const browser = scene.browser()
+  const [other, tab] = browser.openMany(2) as [Tab, Tab]
+  await scene.settle()
+  tab.provider.disconnect()
+  other.close()
+  await remake(scene, what)
+  return { scene, browser, tab }
 }
 
 const events = (tabs: readonly Tab[]): readonly (readonly string[])[] => tabs.map(tab => [...tab.events])
@@ -74,45 +72,31 @@ test('[T93] a thawed leader with a life of the document that is no more stops no
 test('[T94] a leader that reads another life of the document than it is being taught merges the two nowhere', async () => {
   const seen = new Set<string>()
   for (let at = 250; at < 320; at += 2) {
-    const scene = new Scene({ seed: at + 1 })
-    await visit(scene, 'old')
-    const browser = scene.browser()
-    const [first, second] = browser.openMany(2) as [Tab, Tab]
-    await scene.settle()
-    second.provider.disconnect()
-    first.close()
-    await remake(scene, 'new')
+    const { scene, browser, tab } = await leftBehind(at + 1, 'new')
     browser.line.weather = { ...weathers.calm, latencyMs: [100, 100] }
-    const third = browser.open()
+    const newcomer = browser.open()
     await scene.pass(at)
-    second.provider.connect()
-    await scene.until('the old one is stopped', () => second.errors.length > 0, 60_000)
+    tab.provider.connect()
+    await scene.until('the old one is stopped', () => tab.errors.length > 0, 60_000)
     await scene.pass(5_000)
     // Taught before it read, the other one is of the old life as well.
-    const expected = third.errors.length > 0 ? 'old' : 'new'
-    expect([second.text, third.text, (await visit(scene)).text]).toEqual(['old', expected, 'new'])
+    const expected = newcomer.errors.length > 0 ? 'old' : 'new'
+    expect([tab.text, newcomer.text, (await visit(scene)).text]).toEqual(['old', expected, 'new'])
     seen.add(expected)
   }
   expect([...seen].sort()).toEqual(['new', 'old'])
 })
 
 test('[T95] a tab is not led by one that found the document empty which it knows full: it is another life, and the tab stops', async () => {
-  const scene = new Scene({ seed: 3 })
-  await visit(scene, 'old')
-  const browser = scene.browser()
-  const [first, second] = browser.openMany(2) as [Tab, Tab]
-  await scene.settle()
-  second.provider.disconnect()
-  first.close()
-  await remake(scene)
-  const third = browser.open()
-  await scene.until('the third has read', () => third.provider.synced)
-  second.provider.connect()
-  await scene.until('the old one is stopped', () => second.errors.length > 0, 60_000)
-  expect(second.errors.map(({ code }) => code)).toEqual([ProviderCode.documentReset])
-  third.type('new')
-  await scene.until('saved', () => third.provider.synced)
-  expect([second.text, third.text, (await visit(scene)).text]).toEqual(['old', 'new', 'new'])
+  const { scene, browser, tab } = await leftBehind(3)
+  const newcomer = browser.open()
+  await scene.until('the newcomer has read', () => newcomer.provider.synced)
+  tab.provider.connect()
+  await scene.until('the old one is stopped', () => tab.errors.length > 0, 60_000)
+  expect(tab.errors.map(({ code }) => code)).toEqual([ProviderCode.documentReset])
+  newcomer.type('new')
+  await scene.until('saved', () => newcomer.provider.synced)
+  expect([tab.text, newcomer.text, (await visit(scene)).text]).toEqual(['old', 'new', 'new'])
 })
 
 test.each(freezes)(

@@ -11,7 +11,7 @@ export const PresenceCode = {
 } as const
 export type PresenceCode = (typeof PresenceCode)[keyof typeof PresenceCode]
 
-/** Its affair, and not the end of presence. */
+/** An observer of the app threw: its affair, and not the end of presence. */
 export const observerThrew = (cause: unknown): PresenceProblem => ({
   code: PresenceCode.observerFailed,
   message: 'an observer of the awareness threw as others’ states were taken in; the states are in',
